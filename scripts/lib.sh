@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What every script here starts with: places, messages, steps that take long.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+# shellcheck disable=SC2034 # for the scripts that source this file
+build=$top/build
+VSVA_CACHE=${VSVA_CACHE:-${HOME:-/root}/.cache/vsva}
+self=${0##*/}
+# shellcheck disable=SC2034
+jobs=${JOBS:-$(nproc)}
+
+# Git must not depend on whose machine it is: a diff option or a hook of the
+# user would break the exact round trip of the series. The pattern is spelled
+# out because the one built into git changes between its versions.
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_CONFIG_COUNT=4
+export GIT_CONFIG_KEY_0=diff.cpp.xfuncname
+export GIT_CONFIG_VALUE_0='^[[:alpha:]_].*[^:]$'
+export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
+export GIT_CONFIG_KEY_2=gc.auto GIT_CONFIG_VALUE_2=0
+export GIT_CONFIG_KEY_3=advice.detachedHead GIT_CONFIG_VALUE_3=false
+export LC_ALL=C
+
+die()
+{
+	printf '%s: %s\n' "$self" "$*" >&2
+	exit 1
+}
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+# Whatever ends this script, its unfinished step and temporary places go.
+step_pid=
+temps=()
+cleanup()
+{
+	[ -z "$step_pid" ] || kill -- "-$step_pid" 2>/dev/null || true
+	[ ${#temps[@]} -eq 0 ] || rm -rf -- "${temps[@]}"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# new_tmp PARENT: a temporary directory in $tmp, on PARENT's file system so
+# that a finished result is renamed into place. What a killed run left behind
+# is removed; a lock on PARENT is the caller's business.
+new_tmp()
+{
+	mkdir -p "$1"
+	tmp=$(mktemp -d "$1/tmp.XXXXXX")
+	temps+=("$tmp")
+}
+
+# A full disk shows as anything from a compiler's bus error to an empty log.
+disk_full()
+{
+	local dir
+
+	for dir in "$build" "$VSVA_CACHE" "${TMPDIR:-/tmp}"; do
+		if [ -d "$dir" ] &&
+		   [ "$(df -kP "$dir" | awk 'NR == 2 { print $4 }')" -lt 1024 ]; then
+			say " (disk full: $dir)"
+			return
+		fi
+	done
+	if grep -qs 'No space left on device' "$1"; then
+		say " (disk full)"
+	fi
+}
+
+# run_step NAME LOG COMMAND...: run it with its output in LOG, showing that it
+# is alive; ends the script with one line if it fails. The command gets a
+# process group of its own, so that an interrupt ends all of it.
+run_step()
+{
+	local name=$1 log=$2 start=$SECONDS shown=0 rc=0 now
+	shift 2
+
+	mkdir -p "${log%/*}"
+	set -m
+	("$@") >"$log" 2>&1 </dev/null &
+	step_pid=$!
+	set +m
+	while kill -0 "$step_pid" 2>/dev/null; do
+		now=$((SECONDS - start))
+		if [ -t 1 ]; then
+			printf '\r%s ... %d s ' "$name" "$now"
+		elif [ $((now - shown)) -ge 30 ]; then
+			say "$name ... $now s"
+			shown=$now
+		fi
+		if [ "$now" -lt 3 ]; then
+			sleep 0.1
+		else
+			sleep 1
+		fi
+	done
+	wait "$step_pid" || rc=$?
+	step_pid=
+	now=$((SECONDS - start))
+	[ ! -t 1 ] || printf '\r\033[K'
+	if [ "$rc" -ne 0 ]; then
+		die "$name failed after $now s$(disk_full "$log"), see ${log#"$PWD/"}"
+	fi
+	say "$name: done, $now s"
+}
+
+# as_root COMMAND...
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+# have_done STAMP KEY / set_done STAMP KEY: was this step done for this input?
+have_done()
+{
+	[ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
+}
+
+set_done()
+{
+	mkdir -p "${1%/*}"
+	printf '%s\n' "$2" >"$1.new"
+	mv "$1.new" "$1"
+}
+
+hash_of()
+{
+	sha256sum | cut -c1-40
+}
