@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Isolation: two VMs and a third stage 2 without a VM, a device each, all with
+ * the same IOVA. Whatever the numbers are and however DMA interleaves, each
+ * lands in its own guest's page.
+ *
+ * No VMIDs are burned here: low numbers on both sides are what makes a kernel
+ * that does not keep them apart fail. The third device goes through many stage-2
+ * tables, so that one of them meets a VM's number if it can.
+ */
+#include <unistd.h>
+
+#include "e2e.h"
+
+#define TABLES	24
+
+struct party {
+	struct guest g;
+	struct dev *d;
+	int s2;
+	struct vsmmu v;
+};
+
+static void party_init(struct party *p, int fd, struct dev *d, bool with_vm)
+{
+	guest_init(&p->g, fd, with_vm);
+	p->d = d;
+	dev_open(d, fd, with_vm ? &p->g.vm : NULL);
+	if (!with_vm)
+		return;
+	vm_exec(&p->g.vm, GUEST_NOP, 0, 0);
+	p->s2 = hwpt_alloc_parent(fd, d->id, p->g.ioas);
+	must(p->s2 > 0, "stage 2");
+	vsmmu_init(&p->v, &p->g, d, p->s2, &p->g.s1, E2E_SHARE_VMID);
+}
+
+/* Everyone's device writes to @iova; how many went elsewhere? */
+static unsigned int interleave(struct party p[3], u64 iova)
+{
+	unsigned int i, j, bad = 0;
+
+	for (i = 0; i < 3; i++) {
+		for (j = 0; j < 3; j++)
+			pages_clear(&p[j].g);
+		if (!testdev_dma(p[i].d, iova))
+			bad++;
+		for (j = 0; j < 3; j++)
+			bad += pages_hit(&p[j].g) != (i == j ? 'A' : '-');
+	}
+	return bad;
+}
+
+static void all_to(struct party p[2], bool translate)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		must(!dev_attach(p[i].d, translate ? p[i].v.trans :
+						     p[i].v.bypass),
+		     "attach to nested");
+}
+
+void case_isolation(void)
+{
+	unsigned int i, bad_trans = 0, bad_bypass = 0;
+	int fd = iommufd_open(), s2[TABLES];
+	struct party p[3];
+
+	if (num_testdevs < 3)
+		skip("three test devices are needed");
+	for (i = 0; i < 3; i++)
+		party_init(&p[i], fd, &testdev[i], i < 2);
+	must(!ioas_map(fd, p[2].g.ioas, p[2].g.mem + OFF_PAGE_A, PAGE,
+		       DMA_IOVA), "map the common IOVA");
+	for (i = 0; i < TABLES; i++) {
+		s2[i] = hwpt_alloc_parent(fd, p[2].d->id, p[2].g.ioas);
+		must(s2[i] > 0, "stage 2 number %u", i);
+	}
+
+	mark(CASE_ISOLATION, STEP_ISOLATION_DMA);
+	for (i = 0; i < TABLES; i++) {
+		must(!dev_attach(p[2].d, s2[i]), "attach the third device");
+		all_to(p, true);
+		bad_trans += interleave(p, DMA_IOVA);
+		all_to(p, false);
+		bad_bypass += interleave(p, GPA_BASE + OFF_PAGE_A);
+		vm_exec(&p[i & 1].g.vm, GUEST_TLBI_ALL, 0, 0);
+		bad_bypass += interleave(p, GPA_BASE + OFF_PAGE_A);
+	}
+	mark(CASE_ISOLATION, STEP_ISOLATION_DONE);
+	check(!bad_trans, "translated: each in its own page (%u astray)",
+	      bad_trans);
+	check(!bad_bypass, "bypassing: each in its own page (%u astray)",
+	      bad_bypass);
+
+	for (i = 0; i < 3; i++)
+		dev_close(p[i].d);
+	close(fd);
+	for (i = 0; i < 2; i++)
+		vm_close(&p[i].g.vm);
+}

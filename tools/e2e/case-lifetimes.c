@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Things end in every order: the VM first, the vIOMMU first, and a VM that is
+ * gone altogether while a device still works under its number.
+ */
+#include <unistd.h>
+
+#include "e2e.h"
+
+static void vm_first(void)
+{
+	struct dev *d = &testdev[0];
+	int fd = iommufd_open(), s2;
+	struct vsmmu v;
+	struct guest g;
+
+	guest_init(&g, fd, true);
+	dev_open(d, fd, &g.vm);
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	must(dma_lands(&g, d) == 'A', "DMA before");
+
+	mark(CASE_LIFETIMES, STEP_LIFETIMES_VM_FIRST);
+	vm_close(&g.vm);
+	mark(CASE_LIFETIMES, STEP_LIFETIMES_VM_FIRST_DMA);
+	check(dma_lands(&g, d) == 'A', "VM closed first: DMA goes on");
+	dev_close(d);
+	/* Now the VM is gone, the vSMMU still there */
+	vm_churn(2);
+	check(!iommufd_destroy(fd, v.trans) && !iommufd_destroy(fd, v.bypass) &&
+	      !iommufd_destroy(fd, v.viommu), "the vSMMU is destroyed");
+	close(fd);
+}
+
+static void viommu_first(void)
+{
+	struct dev *d = &testdev[0];
+	int fd = iommufd_open(), s2;
+	struct vsmmu v;
+	struct guest g;
+	u32 out;
+
+	guest_init(&g, fd, true);
+	dev_open(d, fd, &g.vm);
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
+	out = v.out_flags;
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	must(dma_lands(&g, d) == 'A', "DMA before");
+	must(!dev_attach(d, s2), "attach to stage 2");
+
+	mark(CASE_LIFETIMES, STEP_LIFETIMES_VIOMMU_FIRST);
+	vsmmu_destroy(&v);
+	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
+	pages_clear(&g);
+	check(testdev_dma(d, GPA_BASE + OFF_PAGE_B) && pages_hit(&g) == 'B',
+	      "vIOMMU destroyed first: DMA by stage 2 goes on");
+
+	mark(CASE_LIFETIMES, STEP_LIFETIMES_VIOMMU_AGAIN);
+	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
+	check(v.out_flags == out, "another vSMMU of the VM: %#x, was %#x",
+	      v.out_flags, out);
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	check(dma_lands(&g, d) == 'A', "DMA through the other vSMMU");
+	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
+	mark(CASE_LIFETIMES, STEP_LIFETIMES_DONE);
+
+	dev_close(d);
+	close(fd);
+	vm_close(&g.vm);
+}
+
+void case_lifetimes(void)
+{
+	vm_first();
+	viommu_first();
+}
+
+/*
+ * For 8-bit VMIDs. Device B, bound without a KVM, is behind the vSMMU that
+ * device A was bound for. A and the VM go; B's stream keeps the VM's number, so
+ * no VM may get it, until B has gone too. Whether it comes back, and only after
+ * a TLBI, is in the trace.
+ */
+void case_orphan(void)
+{
+	struct dev *a = &testdev[0], *b = &testdev[1];
+	int fd = iommufd_open(), s2;
+	struct vsmmu v;
+	struct guest g;
+
+	if (num_testdevs < 2)
+		skip("two test devices are needed");
+	guest_init(&g, fd, true);
+	dev_open(a, fd, &g.vm);
+	dev_open(b, fd, NULL);
+	burn_vmids(fd, a, &g);
+	s2 = hwpt_alloc_parent(fd, a->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&v, &g, a, s2, &g.s1, E2E_SHARE_VMID);
+	must(!dev_attach(a, v.trans), "attach A to nested translate");
+	must(!dev_attach(b, v.bypass), "attach B to nested bypass");
+	mark(CASE_ORPHAN, STEP_ORPHAN_TLBI);
+	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
+
+	mark(CASE_ORPHAN, STEP_ORPHAN_UNBIND);
+	dev_close(a);
+	vm_close(&g.vm);
+	mark(CASE_ORPHAN, STEP_ORPHAN_CHURN);
+	vm_churn(300);
+	mark(CASE_ORPHAN, STEP_ORPHAN_DMA);
+	pages_clear(&g);
+	check(testdev_dma(b, GPA_BASE + OFF_PAGE_C) && pages_hit(&g) == 'C',
+	      "DMA of the device that is left");
+
+	mark(CASE_ORPHAN, STEP_ORPHAN_CLOSE);
+	dev_close(b);
+	close(fd);
+	mark(CASE_ORPHAN, STEP_ORPHAN_REUSE);
+	vm_churn(520);
+	mark(CASE_ORPHAN, STEP_ORPHAN_DONE);
+}

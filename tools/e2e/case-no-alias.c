@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * No alias inside a VM: two vSMMUs over one stage 2 use the same ASID and the
+ * same IOVA for different pages. Linux 7.3 gives both one VMID, and the second
+ * device's DMA lands where the first one's went.
+ */
+#include <unistd.h>
+
+#include "e2e.h"
+
+static void round_run(unsigned int r, bool with_vm)
+{
+	const char *what = with_vm ? "a VM" : "no VM";
+	struct dev *da = &testdev[0], *db = &testdev[1];
+	const char expected = e2e.patched ? 'B' : 'A';
+	int fd = iommufd_open(), s2;
+	struct stage1 second;
+	struct vsmmu va, vb;
+	struct guest g;
+	char hit;
+
+	guest_init(&g, fd, with_vm);
+	s1_init(&second, g.mem, OFF_S1_SECOND, GUEST_ASID);
+	s1_map(&second, OFF_PAGE_B);
+	dev_open(da, fd, with_vm ? &g.vm : NULL);
+	dev_open(db, fd, with_vm ? &g.vm : NULL);
+	s2 = hwpt_alloc_parent(fd, da->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&va, &g, da, s2, &g.s1, with_vm ? E2E_SHARE_VMID : 0);
+	vsmmu_init(&vb, &g, db, s2, &second, 0);
+	check(!vb.out_flags, "%s: the second vSMMU shares nothing (%#x)", what,
+	      vb.out_flags);
+	must(!dev_attach(da, va.trans) && !dev_attach(db, vb.trans),
+	     "attach both to nested translate");
+
+	mark(CASE_NO_ALIAS, ROUND(r, STEP_NO_ALIAS_DMA_A));
+	check(dma_lands(&g, da) == 'A', "%s: the first vSMMU's DMA in A", what);
+	mark(CASE_NO_ALIAS, ROUND(r, STEP_NO_ALIAS_DMA_B));
+	hit = dma_lands(&g, db);
+	check(hit == expected, "%s: the second vSMMU's DMA in %c, expected %c",
+	      what, hit, expected);
+	mark(CASE_NO_ALIAS, ROUND(r, STEP_NO_ALIAS_DMA_A_AGAIN));
+	check(dma_lands(&g, da) == 'A', "%s: the first's is still in A", what);
+
+	mark(CASE_NO_ALIAS, STEP_NO_ALIAS_DONE);
+	dev_close(da);
+	dev_close(db);
+	close(fd);
+	if (with_vm)
+		vm_close(&g.vm);
+}
+
+void case_no_alias(void)
+{
+	if (num_testdevs < 2)
+		skip("two test devices are needed");
+	round_run(0, false);
+	round_run(1, true);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * No break: a device's DMA is not disturbed while its attachment goes from
+ * stage 2 to nested bypass, to nested translate, and back. The address means the
+ * same memory in each of these states, so every single DMA must arrive.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+#define HAMMER_ROUNDS	60
+#define DELAYED_ROUNDS	4
+#define HAMMER_IOVA	(GPA_BASE + OFF_PAGE_A)
+#define EDU_LEN		256
+
+struct hammer {
+	struct dev *d;
+	volatile u32 *word;
+	unsigned int done, refused, lost;
+	bool stop;
+};
+
+static void *hammer_run(void *arg)
+{
+	struct hammer *h = arg;
+
+	while (!__atomic_load_n(&h->stop, __ATOMIC_RELAXED)) {
+		*h->word = 0;
+		if (!testdev_dma(h->d, HAMMER_IOVA))
+			h->refused++;
+		else if (*h->word != TESTDEV_DATA)
+			h->lost++;
+		__atomic_add_fetch(&h->done, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void wait_for_dma(struct hammer *h, unsigned int count)
+{
+	unsigned int start = __atomic_load_n(&h->done, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&h->done, __ATOMIC_RELAXED) - start < count)
+		usleep(50);
+}
+
+static void hammer(struct guest *g, struct dev *d, const u32 states[3])
+{
+	struct hammer h = {
+		.d = d,
+		.word = (u32 *)(g->mem + OFF_PAGE_A),
+	};
+	unsigned int i, bad = 0;
+	pthread_t thread;
+
+	mark(CASE_NO_BREAK, STEP_NO_BREAK_HAMMER);
+	must(!pthread_create(&thread, NULL, hammer_run, &h), "a thread");
+	for (i = 0; i < HAMMER_ROUNDS * 3; i++) {
+		bad += !!dev_attach(d, states[i % 3]);
+		wait_for_dma(&h, 2);
+	}
+	__atomic_store_n(&h.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+
+	note("%u DMAs during %u changes", h.done, HAMMER_ROUNDS * 3);
+	check(!bad, "every attach succeeds (%u failed)", bad);
+	check(!h.refused, "no DMA is refused (%u were)", h.refused);
+	check(!h.lost, "every DMA arrives (%u did not)", h.lost);
+}
+
+/* Changes go on from the command to the device until its DMA, 100 ms later */
+static void delayed(struct guest *g, const u32 states[3])
+{
+	u8 *src = g->mem + OFF_PAGE_B, *dst = g->mem + OFF_PAGE_C;
+	unsigned int i, changes = 0, bad = 0, lost = 0;
+
+	mark(CASE_NO_BREAK, STEP_NO_BREAK_DELAYED);
+	for (i = 0; i < EDU_LEN; i++)
+		src[i] = i ^ 0x5a;
+	edu_read(&edu, GPA_BASE + OFF_PAGE_B, EDU_LEN);
+	for (i = 0; i < DELAYED_ROUNDS; i++) {
+		memset(dst, 0, EDU_LEN);
+		edu_write_start(&edu, GPA_BASE + OFF_PAGE_C, EDU_LEN);
+		while (edu_busy(&edu))
+			bad += !!dev_attach(&edu, states[changes++ % 3]);
+		lost += !!memcmp(src, dst, EDU_LEN);
+	}
+	note("%u changes around %u delayed DMAs", changes, DELAYED_ROUNDS);
+	check(changes >= DELAYED_ROUNDS * 3 && !bad,
+	      "every attach succeeds (%u of %u failed)", bad, changes);
+	check(!lost, "every delayed DMA arrives (%u did not)", lost);
+}
+
+void case_no_break(void)
+{
+	struct dev *d = &testdev[0];
+	int fd = iommufd_open(), s2, ret;
+	u32 states[3], edu_states[3];
+	struct vsmmu v;
+	struct guest g;
+	u64 ste[2];
+
+	guest_init(&g, fd, true);
+	dev_open(d, fd, &g.vm);
+	burn_vmids(fd, d, &g);
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	must(!dev_attach(d, s2), "attach to stage 2");
+	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
+	states[0] = v.bypass;
+	states[1] = v.trans;
+	states[2] = s2;
+	hammer(&g, d, states);
+	mark(CASE_NO_BREAK, STEP_NO_BREAK_DONE);
+
+	if (!edu.bdf[0]) {
+		note("no edu device, nothing is delayed");
+		return;
+	}
+	/* edu is a second device behind the same vSMMU */
+	dev_open(&edu, fd, &g.vm);
+	must(vdevice_alloc(fd, v.viommu, edu.id, 0x200) > 0, "edu's vDEVICE");
+	must(!dev_attach(&edu, s2), "attach edu to stage 2");
+	s1_vste_bypass(ste);
+	ret = hwpt_alloc_nested(fd, edu.id, v.viommu, ste);
+	must(ret > 0, "edu's nested bypass");
+	edu_states[0] = ret;
+	s1_vste(&g.s1, ste);
+	ret = hwpt_alloc_nested(fd, edu.id, v.viommu, ste);
+	must(ret > 0, "edu's nested translate");
+	edu_states[1] = ret;
+	edu_states[2] = s2;
+	delayed(&g, edu_states);
+	mark(CASE_NO_BREAK, STEP_NO_BREAK_DONE);
+
+	dev_close(&edu);
+	dev_close(d);
+	close(fd);
+	vm_close(&g.vm);
+}

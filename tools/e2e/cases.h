@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The numbers that init writes to the marker device and that the checker looks
+ * for in QEMU's trace. Both programs are built from this table.
+ *
+ * A step lasts from its marker to the next marker. Only one actor works in a
+ * step, so a rule can say "every insert of this step is from that device".
+ */
+#ifndef E2E_CASES_H
+#define E2E_CASES_H
+
+/* The checker has it from trace.h */
+#ifndef MARK
+#define MARK(case_no, step_no)	(0xe2eu << 20 | (case_no) << 8 | (step_no))
+#endif
+
+/*
+ * X(symbol, number, name, function)
+ *
+ * What an entry of the matrix must offer is said at each case's function; a
+ * case that finds something missing reports a skip.
+ */
+#define E2E_CASES(X)						\
+	X(SAME_VMID,	 1, "same-vmid",	case_same_vmid)	\
+	X(BTM,		 2, "btm",		case_btm)	\
+	X(NO_ALIAS,	 3, "no-alias",		case_no_alias)	\
+	X(NO_BREAK,	 4, "no-break",		case_no_break)	\
+	X(ISOLATION,	 5, "isolation",	case_isolation)	\
+	X(ROLLOVER,	 6, "rollover",		case_rollover)	\
+	X(NOTHING,	 7, "nothing-shared",	case_nothing)	\
+	X(ERRORS,	 8, "uapi-errors",	case_errors)	\
+	X(LIFETIMES,	 9, "lifetimes",	case_lifetimes)	\
+	X(WIDTH,	10, "uapi-width",	case_width)	\
+	X(PINS,		11, "uapi-pins",	case_pins)	\
+	X(PKVM,		12, "uapi-pkvm",	case_pkvm)	\
+	X(ORPHAN,	13, "orphan",		case_orphan)
+
+enum e2e_case {
+#define X(sym, num, name, fn)	CASE_##sym = num,
+	E2E_CASES(X)
+#undef X
+};
+
+/* X(case, step, number, name) */
+#define E2E_STEPS(X)							\
+	X(SAME_VMID, BURN,		0x01, "burn")			\
+	X(SAME_VMID, TRANS_DMA,		0x02, "translate-dma")		\
+	X(SAME_VMID, TRANS_TLBI,	0x03, "translate-tlbi")		\
+	X(SAME_VMID, BYPASS_DMA,	0x04, "bypass-dma")		\
+	X(SAME_VMID, BYPASS_TLBI,	0x05, "bypass-tlbi")		\
+	X(SAME_VMID, DONE,		0xff, "done")			\
+	/* Three rounds, one for each kind of TLBI: BTM_ROUND() */	\
+	X(BTM, DMA_OLD,			0x00, "dma-old")		\
+	X(BTM, OTHER_TLBI,		0x01, "other-vm-tlbi")		\
+	X(BTM, OTHER_DMA,		0x02, "other-vm-dma")		\
+	X(BTM, WRONG_TLBI,		0x03, "wrong-asid-tlbi")	\
+	X(BTM, WRONG_DMA,		0x04, "wrong-asid-dma")		\
+	X(BTM, OWN_TLBI,		0x05, "own-tlbi")		\
+	X(BTM, OWN_DMA,			0x06, "own-dma")		\
+	X(BTM, CMD,			0x07, "guest-command")		\
+	X(BTM, CMD_DMA,			0x08, "guest-command-dma")	\
+	X(BTM, DONE,			0xff, "done")			\
+	/* Two rounds: no VM, and a VM that asks to share */		\
+	X(NO_ALIAS, DMA_A,		0x01, "dma-a")			\
+	X(NO_ALIAS, DMA_B,		0x02, "dma-b")			\
+	X(NO_ALIAS, DMA_A_AGAIN,	0x03, "dma-a-again")		\
+	X(NO_ALIAS, DONE,		0xff, "done")			\
+	X(NO_BREAK, HAMMER,		0x01, "hammer")			\
+	X(NO_BREAK, DELAYED,		0x02, "delayed")		\
+	X(NO_BREAK, DONE,		0xff, "done")			\
+	X(ISOLATION, DMA,		0x01, "dma")			\
+	X(ISOLATION, DONE,		0xff, "done")			\
+	X(ROLLOVER, DMA_BEFORE,		0x01, "dma-before")		\
+	X(ROLLOVER, TLBI_BEFORE,	0x02, "tlbi-before")		\
+	X(ROLLOVER, CHURN,		0x03, "churn")			\
+	X(ROLLOVER, DMA_AFTER,		0x04, "dma-after")		\
+	X(ROLLOVER, TLBI_AFTER,		0x05, "tlbi-after")		\
+	X(ROLLOVER, DMA_NEW,		0x06, "dma-new")		\
+	X(ROLLOVER, DONE,		0xff, "done")			\
+	X(NOTHING, S2_ALLOC,		0x01, "s2-alloc")		\
+	X(NOTHING, S2_ATTACH,		0x02, "s2-attach")		\
+	X(NOTHING, MAP,			0x03, "map")			\
+	X(NOTHING, UNMAP,		0x04, "unmap")			\
+	X(NOTHING, VIOMMU,		0x05, "viommu-alloc")		\
+	X(NOTHING, BYPASS_ATTACH,	0x06, "bypass-attach")		\
+	X(NOTHING, TRANS_ATTACH,	0x07, "translate-attach")	\
+	X(NOTHING, TRANS_DMA,		0x08, "translate-dma")		\
+	X(NOTHING, NEST_MAP,		0x09, "nested-map")		\
+	X(NOTHING, NEST_UNMAP,		0x0a, "nested-unmap")		\
+	X(NOTHING, CMD,			0x0b, "guest-command")		\
+	X(NOTHING, S2_REATTACH,		0x0c, "s2-reattach")		\
+	X(NOTHING, DETACH,		0x0d, "detach")			\
+	X(NOTHING, FREE,		0x0e, "free")			\
+	X(NOTHING, DONE,		0xff, "done")			\
+	X(ERRORS, RUN,			0x01, "run")			\
+	X(ERRORS, DONE,			0xff, "done")			\
+	X(LIFETIMES, VM_FIRST,		0x01, "vm-closed-first")	\
+	X(LIFETIMES, VM_FIRST_DMA,	0x02, "vm-closed-first-dma")	\
+	X(LIFETIMES, VIOMMU_FIRST,	0x03, "viommu-destroyed-first")	\
+	X(LIFETIMES, VIOMMU_AGAIN,	0x04, "viommu-again")		\
+	X(LIFETIMES, DONE,		0xff, "done")			\
+	X(ORPHAN, TLBI,			0x01, "tlbi")			\
+	X(ORPHAN, UNBIND,		0x02, "unbind")			\
+	X(ORPHAN, CHURN,		0x03, "churn")			\
+	X(ORPHAN, DMA,			0x04, "dma")			\
+	X(ORPHAN, CLOSE,		0x05, "close")			\
+	X(ORPHAN, REUSE,		0x06, "reuse")			\
+	X(ORPHAN, DONE,			0xff, "done")			\
+	X(WIDTH, RUN,			0x01, "run")			\
+	X(WIDTH, DONE,			0xff, "done")			\
+	X(PINS, RUN,			0x01, "run")			\
+	X(PINS, DONE,			0xff, "done")			\
+	X(PKVM, RUN,			0x01, "run")			\
+	X(PKVM, DONE,			0xff, "done")
+
+enum e2e_step {
+#define X(cs, sym, num, name)	STEP_##cs##_##sym = num,
+	E2E_STEPS(X)
+#undef X
+};
+
+/* Steps of round @r (0, 1, 2) of a case that repeats itself */
+#define ROUND(r, step)		((r) << 4 | (step))
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the cases of the end-to-end test share. */
+#ifndef E2E_E2E_H
+#define E2E_E2E_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cases.h"
+#include "uapi.h"
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define PAGE		4096ul
+#define SZ_2M		0x200000ul
+
+/* init.c */
+
+/**
+ * struct e2e - what this boot offers
+ * @patched: e2e.kernel=patched: the kernel has the feature
+ * @btm_asked: arm_smmu_v3.btm=1 is on the command line
+ * @idr0: IDR0 of the SMMU, from the first device that a case binds
+ * @kvm: /dev/kvm
+ * @seed: e2e.seed=N, varies what a case may choose freely
+ */
+struct e2e {
+	bool patched;
+	bool btm_asked;
+	u32 idr0;
+	int kvm;
+	unsigned int seed;
+};
+
+extern struct e2e e2e;
+
+/* Does this boot share VMIDs with BTM? What the feature's documents promise. */
+bool btm_expected(void);
+
+/* A step begins: tell the console and, through the marker device, the trace. */
+void mark(enum e2e_case cs, unsigned int step);
+
+/* One line of KTAP. A case goes on after a failed check... */
+bool check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* ...but not after something that the rest of the case stands on. */
+void must(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void skip(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* kvm.c: a VM of one vCPU that executes TLBIs on request */
+
+enum guest_op {
+	GUEST_NOP,
+	GUEST_TLBI_VA,		/* VAE1IS */
+	GUEST_TLBI_ASID,	/* ASIDE1IS */
+	GUEST_TLBI_ALL,		/* VMALLE1IS */
+};
+
+/**
+ * struct vm - a VM
+ * @fd: the VM, -1 once closed
+ * @vcpu: its only vCPU
+ * @vfio: KVM's VFIO device, through which it learns of assigned devices
+ * @run: the vCPU's shared page
+ * @run_size: size of @run
+ */
+struct vm {
+	int fd;
+	int vcpu;
+	int vfio;
+	struct kvm_run *run;
+	size_t run_size;
+};
+
+void vm_create(struct vm *vm, void *mem, size_t size);
+void vm_close(struct vm *vm);
+/* The guest executes @op, DSB and ISB, and leaves again. */
+void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va);
+/* VMs that come and go, each of which shows its VMID by a TLBI */
+void vm_churn(unsigned int count);
+u64 vm_get_reg(struct vm *vm, u64 id);
+void vm_add_file(struct vm *vm, int fd);
+
+/* s1.c: a guest's memory and the tables that its device walks */
+
+#define GPA_BASE	0x40000000ul	/* where the guest's memory is */
+#define GUEST_SIZE	SZ_2M
+#define DMA_IOVA	0x80000000ul	/* the IOVA that moves from page to page */
+#define GUEST_ASID	7
+
+/* Offsets in guest memory */
+enum {
+	OFF_CODE	= 0x0000,
+	OFF_CD		= 0x1000,
+	OFF_L1		= 0x2000,
+	OFF_L2_IDENT	= 0x3000,
+	OFF_L3_IDENT	= 0x4000,
+	OFF_L2_DMA	= 0x5000,
+	OFF_L3_DMA	= 0x6000,
+	S1_SIZE		= 0x7000,
+	OFF_S1_SECOND	= 0x10000,	/* another set of tables */
+	OFF_PAGE_A	= 0x40000,
+	OFF_PAGE_B	= 0x41000,
+	OFF_PAGE_C	= 0x42000,
+};
+
+/**
+ * struct stage1 - a stage 1 in guest memory
+ * @mem: the guest's memory
+ * @off: where in it the tables are
+ */
+struct stage1 {
+	u8 *mem;
+	u64 off;
+};
+
+void s1_init(struct stage1 *s1, void *mem, u64 off, u16 asid);
+/* Let DMA_IOVA be the page at @page_off. No TLBI: that is the caller's test. */
+void s1_map(struct stage1 *s1, u64 page_off);
+void s1_vste(const struct stage1 *s1, u64 ste[2]);
+void s1_vste_bypass(u64 ste[2]);
+
+/* iommufd.c: 0, an id or -errno. Nothing is checked here. */
+
+int iommufd_open(void);
+int iommufd_destroy(int fd, u32 id);
+int ioas_alloc(int fd);
+int ioas_map(int fd, u32 ioas, void *mem, size_t size, u64 iova);
+int ioas_unmap(int fd, u32 ioas, u64 iova, size_t size);
+int hwpt_alloc_parent(int fd, u32 dev, u32 ioas);
+int hwpt_alloc_nested(int fd, u32 dev, u32 viommu, const u64 ste[2]);
+int viommu_alloc(int fd, u32 dev, u32 hwpt);
+int viommu_alloc_data(int fd, u32 dev, u32 hwpt, u32 type, void *data,
+		      u32 len);
+int vdevice_alloc(int fd, u32 viommu, u32 dev, u64 vsid);
+int viommu_invalidate(int fd, u32 viommu, u64 cmd0, u64 cmd1);
+int hw_info(int fd, u32 dev, struct iommu_hw_info_arm_smmuv3 *info);
+
+/* vfio.c: devices */
+
+enum dev_type { DEV_TESTDEV, DEV_EDU };
+
+/**
+ * struct dev - a PCI device that does DMA on demand
+ * @type: which
+ * @bdf: its PCI address
+ * @sid: its StreamID
+ * @fd: its VFIO file, -1 while closed
+ * @id: its iommufd id
+ * @bar: BAR 0
+ * @bar_size: its size
+ */
+struct dev {
+	enum dev_type type;
+	char bdf[16];
+	u32 sid;
+	int fd;
+	u32 id;
+	volatile u8 *bar;
+	size_t bar_size;
+};
+
+#define MAX_DEVS	8
+extern struct dev testdev[MAX_DEVS];
+extern unsigned int num_testdevs;
+extern struct dev edu;
+
+void vfio_setup(void);
+void marker_write(u32 val);
+/* Bind to @iommufd; for @vm, if there is one, KVM is told before. */
+void dev_open(struct dev *d, int iommufd, struct vm *vm);
+void dev_close(struct dev *d);
+int dev_attach(struct dev *d, u32 pt);
+int dev_detach(struct dev *d);
+
+#define TESTDEV_DATA	0x12345678u
+#define TESTDEV_REFUSED	0xdead0002u
+/* The test device writes TESTDEV_DATA to @iova. True unless the SMMU refused */
+bool testdev_dma(struct dev *d, u64 iova);
+
+#define EDU_DELAY_MS	100
+void edu_read(struct dev *d, u64 iova, u32 len);
+void edu_write_start(struct dev *d, u64 iova, u32 len);
+bool edu_busy(struct dev *d);
+
+/* guest.c: the parts above put together */
+
+/**
+ * struct guest - memory, stage 1, stage 2 and, perhaps, a VM
+ * @iommufd: what its objects live in
+ * @mem: GUEST_SIZE bytes at GPA_BASE
+ * @has_vm: @vm is in use
+ * @vm: the VM
+ * @ioas: the stage 2's IOAS
+ * @s1: stage-1 tables
+ */
+struct guest {
+	int iommufd;
+	u8 *mem;
+	bool has_vm;
+	struct vm vm;
+	u32 ioas;
+	struct stage1 s1;
+};
+
+/**
+ * struct vsmmu - a virtual SMMU and one device behind it
+ * @g: its guest
+ * @d: the device
+ * @viommu: the iommufd object
+ * @vdevice: the device's vDEVICE
+ * @s2: the stage-2 page table it is on
+ * @bypass: a nested page table with an S1-bypass vSTE
+ * @trans: one with a translating vSTE
+ * @out_flags: what the kernel reported
+ */
+struct vsmmu {
+	struct guest *g;
+	struct dev *d;
+	u32 viommu;
+	u32 vdevice;
+	u32 s2;
+	u32 bypass;
+	u32 trans;
+	u32 out_flags;
+};
+
+void guest_init(struct guest *g, int iommufd, bool with_vm);
+/* Ask for nothing (-1: no driver data at all) or for @flags. */
+void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
+		struct stage1 *s1, int flags);
+void vsmmu_destroy(struct vsmmu *v);
+
+/* Fill pages A to C with a pattern; after a DMA, which of them was hit? */
+void pages_clear(struct guest *g);
+char pages_hit(struct guest *g);
+/* DMA_IOVA by test device @d: 'A', 'B', 'C', '-' (nowhere) or '!' (refused) */
+char dma_lands(struct guest *g, struct dev *d);
+
+/* Give KVM and the SMMU different histories, so that numbers cannot agree. */
+void burn_vmids(int iommufd, struct dev *d, struct guest *g);
+
+#define X(sym, num, name, fn)	void fn(void);
+E2E_CASES(X)
+#undef X
+
+#endif

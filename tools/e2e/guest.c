@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Guests and virtual SMMUs, put together the way a VMM does. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "e2e.h"
+
+#define VSID_BASE	0x100
+
+void guest_init(struct guest *g, int iommufd, bool with_vm)
+{
+	int ioas;
+
+	memset(g, 0, sizeof(*g));
+	g->iommufd = iommufd;
+	g->mem = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(g->mem != MAP_FAILED, "guest memory");
+	s1_init(&g->s1, g->mem, 0, GUEST_ASID);
+	s1_map(&g->s1, OFF_PAGE_A);
+
+	g->has_vm = with_vm;
+	if (with_vm)
+		vm_create(&g->vm, g->mem, GUEST_SIZE);
+
+	ioas = ioas_alloc(iommufd);
+	must(ioas > 0, "IOAS");
+	g->ioas = ioas;
+	must(!ioas_map(iommufd, g->ioas, g->mem, GUEST_SIZE, GPA_BASE),
+	     "guest memory in the IOAS");
+}
+
+void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
+		struct stage1 *s1, int flags)
+{
+	struct e2e_viommu_data data = { .flags = flags < 0 ? 0 : flags };
+	u64 ste[2];
+	int ret;
+
+	memset(v, 0, sizeof(*v));
+	v->g = g;
+	v->d = d;
+	v->s2 = s2;
+
+	if (flags < 0)
+		ret = viommu_alloc(g->iommufd, d->id, s2);
+	else
+		ret = viommu_alloc_data(g->iommufd, d->id, s2,
+					IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
+					sizeof(data));
+	must(ret > 0, "VIOMMU_ALLOC, flags %d: %d", flags, ret);
+	v->viommu = ret;
+	v->out_flags = data.out_flags;
+
+	ret = vdevice_alloc(g->iommufd, v->viommu, d->id, VSID_BASE + d->sid);
+	must(ret > 0, "VDEVICE_ALLOC: %d", ret);
+	v->vdevice = ret;
+
+	s1_vste_bypass(ste);
+	ret = hwpt_alloc_nested(g->iommufd, d->id, v->viommu, ste);
+	must(ret > 0, "nested bypass page table: %d", ret);
+	v->bypass = ret;
+
+	s1_vste(s1, ste);
+	ret = hwpt_alloc_nested(g->iommufd, d->id, v->viommu, ste);
+	must(ret > 0, "nested translate page table: %d", ret);
+	v->trans = ret;
+}
+
+void vsmmu_destroy(struct vsmmu *v)
+{
+	int fd = v->g->iommufd;
+
+	must(!iommufd_destroy(fd, v->trans), "destroy nested translate");
+	must(!iommufd_destroy(fd, v->bypass), "destroy nested bypass");
+	must(!iommufd_destroy(fd, v->vdevice), "destroy vDEVICE");
+	must(!iommufd_destroy(fd, v->viommu), "destroy vIOMMU");
+}
+
+static volatile u32 *page(struct guest *g, char name)
+{
+	return (u32 *)(g->mem + OFF_PAGE_A + (name - 'A') * PAGE);
+}
+
+void pages_clear(struct guest *g)
+{
+	char c;
+
+	for (c = 'A'; c <= 'C'; c++)
+		*page(g, c) = 0xeeeeeee0 | (c - 'A');
+	__sync_synchronize();
+}
+
+char pages_hit(struct guest *g)
+{
+	char c, hit = '-';
+
+	__sync_synchronize();
+	for (c = 'A'; c <= 'C'; c++)
+		if (*page(g, c) == TESTDEV_DATA)
+			hit = c;
+	return hit;
+}
+
+char dma_lands(struct guest *g, struct dev *d)
+{
+	pages_clear(g);
+	if (!testdev_dma(d, DMA_IOVA))
+		return '!';
+	return pages_hit(g);
+}
+
+void burn_vmids(int iommufd, struct dev *d, struct guest *g)
+{
+	int i;
+
+	vm_churn(5);
+	for (i = 0; i < 3; i++)
+		must(hwpt_alloc_parent(iommufd, d->id, g->ioas) > 0,
+		     "a stage 2 that takes a VMID");
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /init of the emulated arm64 host: runs the cases that the command line names,
+ * reports in KTAP on the console and powers the machine off.
+ *
+ *	e2e.cases=a,b,c		which, in this order
+ *	e2e.kernel=base|patched	what the kernel is; decides what is expected
+ *	e2e.seed=N
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "e2e.h"
+
+#define CASE_TIMEOUT	30	/* seconds; TCG on a busy machine is slow */
+
+enum { EXIT_FAILED = 1, EXIT_SKIPPED = 4 };
+
+struct e2e e2e;
+
+static const struct test_case {
+	enum e2e_case num;
+	const char *name;
+	void (*fn)(void);
+} cases[] = {
+#define X(sym, num, name, fn)	{ num, name, fn },
+	E2E_CASES(X)
+#undef X
+};
+
+static const struct {
+	enum e2e_case cs;
+	unsigned int step;
+	const char *name;
+} steps[] = {
+#define X(cs, sym, num, name)	{ CASE_##cs, num, name },
+	E2E_STEPS(X)
+#undef X
+};
+
+/* Of the case that runs in this process */
+static unsigned int checks, failed;
+
+bool btm_expected(void)
+{
+	return e2e.patched && e2e.btm_asked && (e2e.idr0 & IDR0_BTM);
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("    # ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static bool vcheck(bool ok, const char *fmt, va_list ap)
+{
+	printf("    %sok %u - ", ok ? "" : "not ", ++checks);
+	vprintf(fmt, ap);
+	putchar('\n');
+	if (!ok)
+		failed++;
+	return ok;
+}
+
+bool check(bool ok, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcheck(ok, fmt, ap);
+	va_end(ap);
+	return ok;
+}
+
+static void finish_case(void)
+{
+	printf("    1..%u\n", checks);
+	fflush(stdout);
+	/* The kernel closes what is open: devices, VMs, page tables */
+	_exit(failed ? EXIT_FAILED : 0);
+}
+
+void must(bool ok, const char *fmt, ...)
+{
+	int err = errno;
+	va_list ap;
+
+	if (ok)
+		return;
+	va_start(ap, fmt);
+	vcheck(false, fmt, ap);
+	va_end(ap);
+	note("the case stops here (errno %d, %s)", err, strerror(err));
+	finish_case();
+}
+
+void skip(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("    1..0 # SKIP ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+	_exit(EXIT_SKIPPED);
+}
+
+static const char *step_name(enum e2e_case cs, unsigned int step)
+{
+	unsigned int i, pass;
+
+	/* A step of a round has the round in its upper half */
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < ARRAY_SIZE(steps); i++)
+			if (steps[i].cs == cs &&
+			    steps[i].step == (pass ? step & 0xf : step))
+				return steps[i].name;
+	return "?";
+}
+
+void mark(enum e2e_case cs, unsigned int step)
+{
+	unsigned int i;
+
+	for (i = 0; cases[i].num != cs; i++)
+		;
+	printf("    # mark %x %s.%s\n", MARK(cs, step), cases[i].name,
+	       step_name(cs, step));
+	marker_write(MARK(cs, step));
+}
+
+/* 0 passed, 1 failed, -1 skipped */
+static int run_case(const struct test_case *t, unsigned int num)
+{
+	const char *verdict = "", *why = "";
+	int status;
+	pid_t pid;
+
+	printf("    KTAP version 1\n    # Subtest: %s\n", t->name);
+	pid = fork();
+	if (!pid) {
+		alarm(CASE_TIMEOUT);
+		t->fn();
+		finish_case();
+	}
+	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status)) {
+		verdict = "not ";
+		printf("    # killed by signal %d\n", WTERMSIG(status));
+	} else if (WEXITSTATUS(status) == EXIT_SKIPPED) {
+		why = " # SKIP";
+	} else if (WEXITSTATUS(status)) {
+		verdict = "not ";
+	}
+	printf("%sok %u %s%s\n", verdict, num, t->name, why);
+	return *verdict ? 1 : *why ? -1 : 0;
+}
+
+static const struct test_case *find_case(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		if (!strcmp(cases[i].name, name))
+			return &cases[i];
+	return NULL;
+}
+
+/* The value of @key on the kernel's command line, in a static buffer, or "" */
+static const char *cmdline_get(const char *key)
+{
+	static char buf[512];
+	size_t len = strlen(key);
+	char line[2048] = "", *word, *save;
+	int fd = open("/proc/cmdline", O_RDONLY);
+
+	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
+		perror("/proc/cmdline");
+	close(fd);
+	buf[0] = '\0';
+	for (word = strtok_r(line, " \n", &save); word;
+	     word = strtok_r(NULL, " \n", &save))
+		if (!strncmp(word, key, len) && word[len] == '=')
+			snprintf(buf, sizeof(buf), "%s", word + len + 1);
+	return buf;
+}
+
+static void mount_all(void)
+{
+	mkdir("/dev", 0755);
+	mkdir("/proc", 0755);
+	mkdir("/sys", 0755);
+	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+}
+
+static void console_init(void)
+{
+	int fd = open("/dev/console", O_RDWR);
+
+	if (fd < 0)
+		return;
+	dup2(fd, 0);
+	dup2(fd, 1);
+	dup2(fd, 2);
+	if (fd > 2)
+		close(fd);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+static void run_cases(void)
+{
+	char list[512], *name, *save;
+	unsigned int num = 0, counts[3] = { 0 };
+
+	snprintf(list, sizeof(list), "%s", cmdline_get("e2e.cases"));
+	for (name = strtok_r(list, ",", &save); name;
+	     name = strtok_r(NULL, ",", &save)) {
+		const struct test_case *t = find_case(name);
+
+		num++;
+		if (t) {
+			counts[1 + run_case(t, num)]++;
+			continue;
+		}
+		printf("not ok %u %s\n# no such case\n", num, name);
+		counts[2]++;
+	}
+	printf("1..%u\n# Totals: pass:%u fail:%u skip:%u\n", num, counts[1],
+	       counts[2], counts[0]);
+}
+
+int main(void)
+{
+	mount_all();
+	console_init();
+
+	e2e.patched = !strcmp(cmdline_get("e2e.kernel"), "patched");
+	e2e.btm_asked = !strcmp(cmdline_get("arm_smmu_v3.btm"), "1");
+	e2e.seed = strtoul(cmdline_get("e2e.seed"), NULL, 0);
+	e2e.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	printf("KTAP version 1\n# e2e kernel=%s btm_asked=%d seed=%u\n",
+	       e2e.patched ? "patched" : "base", e2e.btm_asked, e2e.seed);
+	vfio_setup();
+	run_cases();
+
+	fflush(stdout);
+	sync();
+	reboot(RB_POWER_OFF);
+	return 0;
+}
