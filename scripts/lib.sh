@@ -44,6 +44,7 @@ cleanup()
 	[ ${#temps[@]} -eq 0 ] || rm -rf -- "${temps[@]}"
 }
 trap cleanup EXIT
+trap 'printf "%s: line %s failed: %s\n" "$self" "$LINENO" "$BASH_COMMAND" >&2' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
