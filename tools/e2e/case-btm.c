@@ -86,7 +86,6 @@ void case_btm(void)
 {
 	struct dev *d = &testdev[0];
 	int fd = iommufd_open(), s2;
-	u32 reported = 0;
 	struct btm b;
 	unsigned int r;
 
@@ -98,11 +97,9 @@ void case_btm(void)
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
 	vsmmu_init(&b.v, &b.g, d, s2, &b.g.s1,
-		   btm_expected() ? 0 : E2E_SHARE_VMID);
-	if (e2e.patched)
-		reported = E2E_VMID_SHARED | (btm_expected() ? E2E_BTM : 0);
-	check(b.v.out_flags == reported, "reported: %#x, expected %#x",
-	      b.v.out_flags, reported);
+		   btm_expected() ? 0 : ask_flags());
+	check(b.v.out_flags == flags_expected(), "reported: %#x, expected %#x",
+	      b.v.out_flags, flags_expected());
 	must(!dev_attach(d, b.v.trans), "attach to nested translate");
 
 	for (r = 0; r < ARRAY_SIZE(rounds); r++)

@@ -31,7 +31,7 @@ static void party_init(struct party *p, int fd, struct dev *d, bool with_vm)
 	vm_exec(&p->g.vm, GUEST_NOP, 0, 0);
 	p->s2 = hwpt_alloc_parent(fd, d->id, p->g.ioas);
 	must(p->s2 > 0, "stage 2");
-	vsmmu_init(&p->v, &p->g, d, p->s2, &p->g.s1, E2E_SHARE_VMID);
+	vsmmu_init(&p->v, &p->g, d, p->s2, &p->g.s1, ask_flags());
 }
 
 /* Everyone's device writes to @iova; how many went elsewhere? */

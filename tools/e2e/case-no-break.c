@@ -107,7 +107,7 @@ void case_no_break(void)
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
-	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
+	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
 	states[0] = v.bypass;
 	states[1] = v.trans;
 	states[2] = s2;

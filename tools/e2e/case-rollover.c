@@ -18,12 +18,14 @@ void case_rollover(void)
 	struct guest g;
 	char hit;
 
+	if (e2e.kvm_vmid_bits != 8)
+		skip("the CPUs' VMIDs do not roll over");
 	guest_init(&g, fd, true);
 	dev_open(d, fd, &g.vm);
 	burn_vmids(fd, d, &g);
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
-	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
+	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 
 	mark(CASE_ROLLOVER, STEP_ROLLOVER_DMA_BEFORE);

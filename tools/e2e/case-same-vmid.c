@@ -12,7 +12,6 @@ void case_same_vmid(void)
 {
 	struct dev *d = &testdev[0];
 	int fd = iommufd_open(), s2;
-	u32 reported = 0;
 	struct vsmmu v;
 	struct guest g;
 
@@ -24,11 +23,9 @@ void case_same_vmid(void)
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
-	vsmmu_init(&v, &g, d, s2, &g.s1, E2E_SHARE_VMID);
-	if (e2e.patched)
-		reported = E2E_VMID_SHARED | (btm_expected() ? E2E_BTM : 0);
-	check(v.out_flags == reported, "reported: %#x, expected %#x",
-	      v.out_flags, reported);
+	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
+	check(v.out_flags == flags_expected(), "reported: %#x, expected %#x",
+	      v.out_flags, flags_expected());
 
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 	mark(CASE_SAME_VMID, STEP_SAME_VMID_TRANS_DMA);

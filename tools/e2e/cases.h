@@ -15,25 +15,27 @@
 #endif
 
 /*
- * X(symbol, number, name, function)
+ * X(symbol, number, name, function): init calls case_function()
  *
  * What an entry of the matrix must offer is said at each case's function; a
  * case that finds something missing reports a skip.
  */
 #define E2E_CASES(X)						\
-	X(SAME_VMID,	 1, "same-vmid",	case_same_vmid)	\
-	X(BTM,		 2, "btm",		case_btm)	\
-	X(NO_ALIAS,	 3, "no-alias",		case_no_alias)	\
-	X(NO_BREAK,	 4, "no-break",		case_no_break)	\
-	X(ISOLATION,	 5, "isolation",	case_isolation)	\
-	X(ROLLOVER,	 6, "rollover",		case_rollover)	\
-	X(NOTHING,	 7, "nothing-shared",	case_nothing)	\
-	X(ERRORS,	 8, "uapi-errors",	case_errors)	\
-	X(LIFETIMES,	 9, "lifetimes",	case_lifetimes)	\
-	X(WIDTH,	10, "uapi-width",	case_width)	\
-	X(PINS,		11, "uapi-pins",	case_pins)	\
-	X(PKVM,		12, "uapi-pkvm",	case_pkvm)	\
-	X(ORPHAN,	13, "orphan",		case_orphan)
+	X(SAME_VMID,	 1, "same-vmid",	same_vmid)	\
+	X(BTM,		 2, "btm",		btm)	\
+	X(NO_ALIAS,	 3, "no-alias",		no_alias)	\
+	X(NO_BREAK,	 4, "no-break",		no_break)	\
+	X(ISOLATION,	 5, "isolation",	isolation)	\
+	X(ROLLOVER,	 6, "rollover",		rollover)	\
+	X(NOTHING,	 7, "nothing-shared",	nothing)	\
+	X(ERRORS,	 8, "uapi-errors",	errors)	\
+	X(LIFETIMES,	 9, "lifetimes",	lifetimes)	\
+	X(WIDTH,	10, "uapi-width",	width)	\
+	X(PINS,		11, "uapi-pins",	pins)	\
+	X(PKVM,		12, "uapi-pkvm",	pkvm)	\
+	X(ORPHAN,	13, "orphan",		orphan)	\
+	X(BENCH,	14, "bench",		bench)	\
+	X(DEMO,		15, "demo",		demo)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -111,7 +113,18 @@ enum e2e_case {
 	X(PINS, RUN,			0x01, "run")			\
 	X(PINS, DONE,			0xff, "done")			\
 	X(PKVM, RUN,			0x01, "run")			\
-	X(PKVM, DONE,			0xff, "done")
+	X(PKVM, DONE,			0xff, "done")			\
+	X(BENCH, TLBI,			0x01, "tlbi")			\
+	X(BENCH, EXIT,			0x02, "exit")			\
+	X(BENCH, IOCTL,			0x03, "ioctl")			\
+	X(BENCH, DONE,			0xff, "done")			\
+	/* One round for each VM */					\
+	X(DEMO, DMA_OLD,		0x00, "dma-old")		\
+	X(DEMO, TLBI,			0x01, "tlbi")			\
+	X(DEMO, DMA_TLBI,		0x02, "dma-after-tlbi")		\
+	X(DEMO, CMD,			0x03, "guest-command")		\
+	X(DEMO, DMA_CMD,		0x04, "dma-after-command")	\
+	X(DEMO, DONE,			0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,

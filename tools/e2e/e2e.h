@@ -25,22 +25,35 @@ typedef uint64_t u64;
  * struct e2e - what this boot offers
  * @patched: e2e.kernel=patched: the kernel has the feature
  * @btm_asked: arm_smmu_v3.btm=1 is on the command line
- * @idr0: IDR0 of the SMMU, from the first device that a case binds
- * @kvm: /dev/kvm
+ * @protected: kvm-arm.mode=protected is there too
+ * @idr0: IDR0 of the SMMU
+ * @idr3: its IDR3
+ * @kvm: /dev/kvm, -1 without KVM
+ * @kvm_vmid_bits: width of the CPUs' VMIDs, as a VM sees it; 0 without KVM
  * @seed: e2e.seed=N, varies what a case may choose freely
  */
 struct e2e {
 	bool patched;
 	bool btm_asked;
+	bool protected;
 	u32 idr0;
+	u32 idr3;
 	int kvm;
+	unsigned int kvm_vmid_bits;
 	unsigned int seed;
 };
 
 extern struct e2e e2e;
 
-/* Does this boot share VMIDs with BTM? What the feature's documents promise. */
+/*
+ * What the feature's documents promise for this boot: can a VM's vSMMU have the
+ * VM's VMID, do broadcasts reach it then, and which out_flags say so?
+ */
+bool share_expected(void);
 bool btm_expected(void);
+u32 flags_expected(void);
+/* The flags of a vSMMU that asks to share where that is possible */
+u32 ask_flags(void);
 
 /* A step begins: tell the console and, through the marker device, the trace. */
 void mark(enum e2e_case cs, unsigned int step);
@@ -78,12 +91,12 @@ struct vm {
 };
 
 void vm_create(struct vm *vm, void *mem, size_t size);
+unsigned int vm_vmid_bits(struct vm *vm);
 void vm_close(struct vm *vm);
 /* The guest executes @op, DSB and ISB, and leaves again. */
 void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va);
 /* VMs that come and go, each of which shows its VMID by a TLBI */
 void vm_churn(unsigned int count);
-u64 vm_get_reg(struct vm *vm, u64 id);
 void vm_add_file(struct vm *vm, int fd);
 
 /* s1.c: a guest's memory and the tables that its device walks */
@@ -230,6 +243,9 @@ struct vsmmu {
 	u32 out_flags;
 };
 
+/* Fill in what only a device and a VM can tell about the host. */
+void host_probe(void);
+
 void guest_init(struct guest *g, int iommufd, bool with_vm);
 /* Ask for nothing (-1: no driver data at all) or for @flags. */
 void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
@@ -245,7 +261,7 @@ char dma_lands(struct guest *g, struct dev *d);
 /* Give KVM and the SMMU different histories, so that numbers cannot agree. */
 void burn_vmids(int iommufd, struct dev *d, struct guest *g);
 
-#define X(sym, num, name, fn)	void fn(void);
+#define X(sym, num, name, fn)	void case_##fn(void);
 E2E_CASES(X)
 #undef X
 

@@ -7,10 +7,32 @@
 
 #define VSID_BASE	0x100
 
+void host_probe(void)
+{
+	struct iommu_hw_info_arm_smmuv3 info;
+	int fd = iommufd_open();
+	struct vm vm;
+	void *mem;
+
+	dev_open(&testdev[0], fd, NULL);
+	must(!hw_info(fd, testdev[0].id, &info), "GET_HW_INFO");
+	e2e.idr0 = info.idr[0];
+	e2e.idr3 = info.idr[3];
+	if (e2e.kvm < 0)
+		return;
+	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(mem != MAP_FAILED, "memory");
+	vm_create(&vm, mem, PAGE);
+	e2e.kvm_vmid_bits = vm_vmid_bits(&vm);
+}
+
 void guest_init(struct guest *g, int iommufd, bool with_vm)
 {
 	int ioas;
 
+	if (with_vm && e2e.kvm < 0)
+		skip("no KVM");
 	memset(g, 0, sizeof(*g));
 	g->iommufd = iommufd;
 	g->mem = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE,

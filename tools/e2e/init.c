@@ -32,7 +32,7 @@ static const struct test_case {
 	const char *name;
 	void (*fn)(void);
 } cases[] = {
-#define X(sym, num, name, fn)	{ num, name, fn },
+#define X(sym, num, name, fn)	{ num, name, case_##fn },
 	E2E_CASES(X)
 #undef X
 };
@@ -50,9 +50,29 @@ static const struct {
 /* Of the case that runs in this process */
 static unsigned int checks, failed;
 
+bool share_expected(void)
+{
+	unsigned int smmu_bits = e2e.idr0 & IDR0_VMID16 ? 16 : 8;
+
+	return e2e.patched && !e2e.protected && e2e.kvm_vmid_bits &&
+	       e2e.kvm_vmid_bits <= smmu_bits;
+}
+
 bool btm_expected(void)
 {
-	return e2e.patched && e2e.btm_asked && (e2e.idr0 & IDR0_BTM);
+	return share_expected() && e2e.btm_asked && (e2e.idr0 & IDR0_BTM);
+}
+
+u32 flags_expected(void)
+{
+	if (!share_expected())
+		return 0;
+	return E2E_VMID_SHARED | (btm_expected() ? E2E_BTM : 0);
+}
+
+u32 ask_flags(void)
+{
+	return share_expected() || !e2e.patched ? E2E_SHARE_VMID : 0;
 }
 
 void note(const char *fmt, ...)
@@ -212,6 +232,16 @@ static void mount_all(void)
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 }
 
+/* The end of a VM waits for RCU several times, and there are hundreds of them */
+static void hurry_rcu(void)
+{
+	int fd = open("/sys/kernel/rcu_expedited", O_WRONLY);
+
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		perror("# rcu_expedited");
+	close(fd);
+}
+
 static void console_init(void)
 {
 	int fd = open("/dev/console", O_RDWR);
@@ -248,19 +278,47 @@ static void run_cases(void)
 	       counts[2], counts[0]);
 }
 
+/* In a process of its own, which leaves nothing open and may fail */
+static void learn_host(void)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe(fds)) {
+		perror("# pipe");
+		return;
+	}
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		host_probe();
+		_exit(write(fds[1], &e2e, sizeof(e2e)) != sizeof(e2e));
+	}
+	close(fds[1]);
+	if (read(fds[0], &e2e, sizeof(e2e)) != sizeof(e2e))
+		printf("# the host could not be probed\n");
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	printf("# host idr0 %#x kvm_vmid_bits %u\n", e2e.idr0,
+	       e2e.kvm_vmid_bits);
+}
+
 int main(void)
 {
 	mount_all();
 	console_init();
+	hurry_rcu();
 
 	e2e.patched = !strcmp(cmdline_get("e2e.kernel"), "patched");
 	e2e.btm_asked = !strcmp(cmdline_get("arm_smmu_v3.btm"), "1");
+	e2e.protected = !strcmp(cmdline_get("kvm-arm.mode"), "protected");
 	e2e.seed = strtoul(cmdline_get("e2e.seed"), NULL, 0);
 	e2e.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	printf("KTAP version 1\n# e2e kernel=%s btm_asked=%d seed=%u\n",
 	       e2e.patched ? "patched" : "base", e2e.btm_asked, e2e.seed);
 	vfio_setup();
+	learn_host();
 	run_cases();
 
 	fflush(stdout);

@@ -5,6 +5,7 @@
  * x1, and the guest executes it and leaves again.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,7 @@
 #include "e2e.h"
 
 #define GPA_EXIT	0x09000000ul	/* no memory: a store to it leaves */
+#define CHURN_THREADS	4
 
 extern const char guest_code[], guest_code_end[];
 
@@ -48,13 +50,21 @@ static void set_reg(struct vm *vm, u64 id, u64 val)
 	must(!ioctl(vm->vcpu, KVM_SET_ONE_REG, &reg), "KVM_SET_ONE_REG");
 }
 
-u64 vm_get_reg(struct vm *vm, u64 id)
+static u64 get_reg(struct vm *vm, u64 id)
 {
 	u64 val = 0;
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&val };
 
 	must(!ioctl(vm->vcpu, KVM_GET_ONE_REG, &reg), "KVM_GET_ONE_REG");
 	return val;
+}
+
+/* ID_AA64MMFR1_EL1.VMIDBits */
+unsigned int vm_vmid_bits(struct vm *vm)
+{
+	u64 mmfr1 = get_reg(vm, ARM64_SYS_REG(3, 0, 0, 7, 1));
+
+	return (mmfr1 >> 4 & 0xf) == 2 ? 16 : 8;
 }
 
 static void run(struct vm *vm)
@@ -116,8 +126,9 @@ void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va)
 	run(vm);
 }
 
-void vm_churn(unsigned int count)
+static void *churn_run(void *arg)
 {
+	unsigned int count = (uintptr_t)arg;
 	void *mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct vm vm;
@@ -129,6 +140,22 @@ void vm_churn(unsigned int count)
 		vm_close(&vm);
 	}
 	munmap(mem, PAGE);
+	return NULL;
+}
+
+/* The end of a VM is mostly waiting, so that several threads are quicker */
+void vm_churn(unsigned int count)
+{
+	pthread_t thread[CHURN_THREADS];
+	unsigned int i, part;
+
+	for (i = 0; i < CHURN_THREADS; i++) {
+		part = (count + i) / CHURN_THREADS;
+		must(!pthread_create(&thread[i], NULL, churn_run,
+				     (void *)(uintptr_t)part), "a thread");
+	}
+	for (i = 0; i < CHURN_THREADS; i++)
+		pthread_join(thread[i], NULL);
 }
 
 void vm_add_file(struct vm *vm, int fd)

@@ -182,7 +182,6 @@ void dev_open(struct dev *d, int iommufd, struct vm *vm)
 		.argsz = sizeof(bind),
 		.iommufd = iommufd,
 	};
-	struct iommu_hw_info_arm_smmuv3 info;
 
 	d->fd = cdev_open(d->bdf);
 	must(d->fd >= 0, "%s: VFIO device file", d->bdf);
@@ -193,8 +192,6 @@ void dev_open(struct dev *d, int iommufd, struct vm *vm)
 	d->id = bind.out_devid;
 	enable(d);
 	map_bar(d);
-	if (!hw_info(iommufd, d->id, &info))
-		e2e.idr0 = info.idr[0];
 }
 
 void dev_close(struct dev *d)
