@@ -114,9 +114,10 @@ enum e2e_case {
 	X(PINS, DONE,			0xff, "done")			\
 	X(PKVM, RUN,			0x01, "run")			\
 	X(PKVM, DONE,			0xff, "done")			\
-	X(BENCH, TLBI,			0x01, "tlbi")			\
-	X(BENCH, EXIT,			0x02, "exit")			\
-	X(BENCH, IOCTL,			0x03, "ioctl")			\
+	X(BENCH, DMA,			0x01, "dma")			\
+	X(BENCH, TLBI,			0x02, "tlbi")			\
+	X(BENCH, EXIT,			0x03, "exit")			\
+	X(BENCH, IOCTL,			0x04, "ioctl")			\
 	X(BENCH, DONE,			0xff, "done")			\
 	/* One round for each VM */					\
 	X(DEMO, DMA_OLD,		0x00, "dma-old")		\

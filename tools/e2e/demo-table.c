@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tables that `make demo` and `make bench` print. Every value is from the console and the trace
+ * of the runs given: e2e-table bench|demo DIR, where DIR is the runner's output directory.
+ *
+ * Ends with 1 if the patched kernel does not show what it promises.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace.h"
+#include "cases.h"
+
+#define MAX_VMS		8
+#define TARGET_RATIO	100
+
+enum { BASE, PATCHED, NR_KERNELS };
+
+static const char * const kernel_name[NR_KERNELS] = { "base", "patched" };
+
+/* A guest's invalidation, in instructions. */
+struct bench {
+	u64 tlbi, exit, ioctl, calls;
+	u64 commands;		/* that the SMMU took for @calls ioctls */
+	bool reaches;		/* the TLBI reached the SMMU under the device's VMID */
+};
+
+struct vm_row {
+	unsigned int sid;
+	char before, tlbi, cmd;	/* the page that DMA lands in */
+	int kvm_vmid, smmu_vmid;
+	size_t commands;	/* that the SMMU took until DMA landed in the new page */
+};
+
+struct demo {
+	unsigned int vms;
+	struct vm_row vm[MAX_VMS];
+};
+
+static bool bad;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("e2e-table: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+static void __attribute__((format(printf, 1, 2))) complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	bad = true;
+	fputs("NOT AS EXPECTED: ", stdout);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static FILE *open_console(const char *dir, const char *entry, int kernel)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.%s/console.log", dir, entry, kernel_name[kernel]);
+	f = fopen(path, "r");
+	if (!f)
+		die("no run of '%s' on the %s kernel (%s)", entry, kernel_name[kernel], path);
+	return f;
+}
+
+static void read_trace(const char *dir, const char *entry, int kernel, struct trace *t)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s.%s/trace.log", dir, entry, kernel_name[kernel]);
+	if (trace_read(path, t))
+		exit(2);
+}
+
+static void step(const struct trace *t, u32 mark, size_t *first, size_t *last)
+{
+	if (!trace_step(t, mark, first, last))
+		die("step %u.%u is not in the trace", MARK_CASE(mark), MARK_STEP(mark));
+}
+
+/* The VMID under which the SMMU cached what @sid (any, if TRACE_NO_SID) accessed in a step. */
+static int inserted_vmid(const struct trace *t, u32 mark, u32 sid)
+{
+	size_t first, last;
+	const struct ev *e;
+
+	step(t, mark, &first, &last);
+	for (e = trace_next(t, EV_INSERT, NULL, first, last); e;
+	     e = trace_next(t, EV_INSERT, NULL, e - t->ev + 1, last)) {
+		if (sid == TRACE_NO_SID || e->sid == sid)
+			return e->vmid;
+	}
+	return TRACE_NONE;
+}
+
+static u64 step_pa(const struct trace *t, u32 mark, u32 sid)
+{
+	size_t first, last;
+	const struct ev *e;
+
+	step(t, mark, &first, &last);
+	for (e = trace_next(t, EV_XLATE, NULL, first, last); e;
+	     e = trace_next(t, EV_XLATE, NULL, e - t->ev + 1, last)) {
+		if (e->sid == sid)
+			return e->pa;
+	}
+	return 0;
+}
+
+static bool tlbis_reach(const struct trace *t, u32 mark, int vmid)
+{
+	size_t first, last, n = 0;
+	const struct ev *e;
+
+	step(t, mark, &first, &last);
+	for (e = trace_next(t, EV_TLBI, "VAE1IS", first, last); e;
+	     e = trace_next(t, EV_TLBI, "VAE1IS", e - t->ev + 1, last), n++) {
+		if (!e->to_smmu || e->vmid != vmid)
+			return false;
+	}
+	return n;
+}
+
+static void read_bench(const char *dir, int kernel, struct bench *b)
+{
+	FILE *f = open_console(dir, "bench", kernel);
+	size_t first, last;
+	struct trace t;
+	char line[512];
+
+	*b = (struct bench){ 0 };
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, " # bench tlbi %lu", &b->tlbi);
+		sscanf(line, " # bench exit %lu", &b->exit);
+		sscanf(line, " # bench ioctl %lu", &b->ioctl);
+		sscanf(line, " # bench calls %lu", &b->calls);
+	}
+	fclose(f);
+	if (!b->tlbi || !b->exit || !b->ioctl || !b->calls)
+		die("the benchmark on the %s kernel did not finish", kernel_name[kernel]);
+
+	read_trace(dir, "bench", kernel, &t);
+	step(&t, MARK(CASE_BENCH, STEP_BENCH_IOCTL), &first, &last);
+	b->commands = trace_count(&t, EV_CMD, NULL, first, last);
+	b->reaches = tlbis_reach(&t, MARK(CASE_BENCH, STEP_BENCH_TLBI),
+				 inserted_vmid(&t, MARK(CASE_BENCH, STEP_BENCH_DMA),
+					       TRACE_NO_SID));
+	trace_free(&t);
+}
+
+/* What an invalidation costs that reaches the device: by itself, or through the host. */
+static u64 bench_cost(const struct bench *b)
+{
+	return b->reaches ? b->tlbi : b->exit + b->ioctl;
+}
+
+static void print_bench(const struct bench b[NR_KERNELS])
+{
+	u64 ratio = bench_cost(&b[BASE]) / bench_cost(&b[PATCHED]);
+
+	printf("Instructions for one invalidation by a guest       unpatched    patched\n");
+	printf("  exit to the VMM and back, one register set      %10lu %10lu\n", b[BASE].exit,
+	       b[PATCHED].exit);
+	printf("  IOMMU_HWPT_INVALIDATE, one command              %10lu %10lu\n", b[BASE].ioctl,
+	       b[PATCHED].ioctl);
+	printf("  SMMU commands for it                            %10.1f %10.1f\n",
+	       (double)b[BASE].commands / b[BASE].calls,
+	       (double)b[PATCHED].commands / b[PATCHED].calls);
+	printf("  through the host, at least (exit + ioctl)       %10lu %10lu\n",
+	       b[BASE].exit + b[BASE].ioctl, b[PATCHED].exit + b[PATCHED].ioctl);
+	printf("  the guest's own TLBI + DSB, in a loop           %10lu %10lu\n", b[BASE].tlbi,
+	       b[PATCHED].tlbi);
+	printf("  does that reach its device?                     %10s %10s\n",
+	       b[BASE].reaches ? "yes" : "no", b[PATCHED].reaches ? "yes" : "no");
+	printf("An invalidation that reaches the device           %10lu %10lu   (%lu times fewer)\n",
+	       bench_cost(&b[BASE]), bench_cost(&b[PATCHED]), ratio);
+	if (ratio < TARGET_RATIO)
+		complain("%lu times fewer instructions, the target is %d", ratio, TARGET_RATIO);
+}
+
+static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
+{
+	u64 pa_old = step_pa(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
+	u64 pa_tlbi = step_pa(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_TLBI), r->sid);
+	size_t first, last;
+	const struct ev *e;
+
+	/* Two witnesses: what the guest found in its memory, and the SMMU. */
+	if (!pa_old || (pa_old == pa_tlbi) != (r->before == r->tlbi))
+		complain("VM %u: DMA in page %c, then %c, but the SMMU says %#lx, then %#lx", i,
+			 r->before, r->tlbi, pa_old, pa_tlbi);
+
+	r->smmu_vmid = inserted_vmid(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
+	step(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_TLBI), &first, &last);
+	e = trace_next(t, EV_TLBI, "VAE1IS", first, last);
+	r->kvm_vmid = e ? e->vmid : TRACE_NONE;
+	if (r->smmu_vmid == TRACE_NONE || r->kvm_vmid == TRACE_NONE)
+		die("VM %u: no VMID in the trace", i);
+
+	r->commands = trace_count(t, EV_CMD, NULL, first, last);
+	if (r->tlbi != r->before)
+		return;
+	step(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_CMD), &first, &last);
+	r->commands += trace_count(t, EV_CMD, NULL, first, last);
+}
+
+static void read_demo(const char *dir, int kernel, struct demo *d)
+{
+	FILE *f = open_console(dir, "demo", kernel);
+	struct trace t;
+	char line[512];
+	unsigned int i;
+
+	*d = (struct demo){ 0 };
+	while (fgets(line, sizeof(line), f)) {
+		struct vm_row r = { 0 };
+
+		if (sscanf(line, " # demo vm %u sid %x dma %c %c %c", &i, &r.sid, &r.before,
+			   &r.tlbi, &r.cmd) != 5)
+			continue;
+		if (i != d->vms || i == MAX_VMS)
+			die("VM %u out of turn", i);
+		d->vm[d->vms++] = r;
+	}
+	fclose(f);
+	if (!d->vms)
+		die("the demo on the %s kernel did not finish", kernel_name[kernel]);
+
+	read_trace(dir, "demo", kernel, &t);
+	for (i = 0; i < d->vms; i++)
+		read_vm(&t, i, &d->vm[i]);
+	trace_free(&t);
+}
+
+static void print_vm(const struct vm_row *r, const struct bench *b)
+{
+	u64 cost = r->tlbi != r->before ? b->tlbi : b->exit + b->ioctl;
+
+	printf(" | %5d %5d   %c     %c %-7s %4zu %6lu", r->kvm_vmid, r->smmu_vmid, r->before,
+	       r->tlbi, r->tlbi == r->before ? "(stale)" : "", r->commands, cost);
+}
+
+static void print_demo(const struct demo d[NR_KERNELS], const struct bench b[NR_KERNELS])
+{
+	unsigned int i;
+	int k;
+
+	if (d[BASE].vms != d[PATCHED].vms)
+		die("the runs have not the same number of VMs");
+
+	printf("           | unpatched %-33s | patched\n", "");
+	printf("           |  VMID of    DMA lands in       SMMU  instr. |  VMID of    DMA lands in       SMMU  instr.\n");
+	printf("VM  device |   KVM  SMMU before after TLBI  cmds  each   |   KVM  SMMU before after TLBI  cmds  each\n");
+	for (i = 0; i < d[BASE].vms; i++) {
+		const struct vm_row *r = &d[PATCHED].vm[i];
+
+		printf("%2u    %#4x", i, r->sid);
+		for (k = 0; k < NR_KERNELS; k++)
+			print_vm(&d[k].vm[i], &b[k]);
+		putchar('\n');
+		if (r->kvm_vmid != r->smmu_vmid || r->tlbi != r->cmd || r->commands)
+			complain("VM %u: the guest's TLBI does not reach its device by itself", i);
+	}
+	printf("VMIDs: KVM's from VTTBR_EL2 at the guest's TLBI, the SMMU's from what it caches for the device.\n"
+	       "Page A is mapped first, then B: DMA in B after the TLBI is right. SMMU cmds: until DMA lands in B.\n"
+	       "instr.: of one guest invalidation that reaches the device, counted with -icount.\n\n");
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b[NR_KERNELS];
+	struct demo d[NR_KERNELS];
+	bool demo = argc == 3 && !strcmp(argv[1], "demo");
+	int k;
+
+	if (!demo && !(argc == 3 && !strcmp(argv[1], "bench")))
+		die("usage: e2e-table demo|bench DIR");
+
+	for (k = 0; k < NR_KERNELS; k++) {
+		read_bench(argv[2], k, &b[k]);
+		if (demo)
+			read_demo(argv[2], k, &d[k]);
+	}
+	if (demo)
+		print_demo(d, b);
+	print_bench(b);
+	return bad;
+}
