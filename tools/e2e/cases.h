@@ -35,7 +35,8 @@
 	X(PKVM,		12, "uapi-pkvm",	pkvm)	\
 	X(ORPHAN,	13, "orphan",		orphan)	\
 	X(BENCH,	14, "bench",		bench)	\
-	X(DEMO,		15, "demo",		demo)
+	X(DEMO,		15, "demo",		demo)	\
+	X(MOVE,		16, "move",		move)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -108,6 +109,10 @@ enum e2e_case {
 	X(ORPHAN, CLOSE,		0x05, "close")			\
 	X(ORPHAN, REUSE,		0x06, "reuse")			\
 	X(ORPHAN, DONE,			0xff, "done")			\
+	X(MOVE, HAMMER,			0x01, "hammer")			\
+	X(MOVE, REMAP,			0x02, "remap")			\
+	X(MOVE, DMA,			0x03, "dma")			\
+	X(MOVE, DONE,			0xff, "done")			\
 	X(WIDTH, RUN,			0x01, "run")			\
 	X(WIDTH, DONE,			0xff, "done")			\
 	X(PINS, RUN,			0x01, "run")			\

@@ -473,6 +473,25 @@ static void check_orphan(struct run *r)
 	     r->vmid8 ? "comes back" : "is not needed");
 }
 
+static void check_move(struct run *r)
+{
+	struct span s, dma;
+	int vmid;
+
+	if (!rule(r, step(r, CASE_MOVE, STEP_MOVE_HAMMER, &s) &&
+		     step(r, CASE_MOVE, STEP_MOVE_DMA, &dma), "move: steps"))
+		return;
+	/* Only the device that is not a VM's did DMA */
+	vmid = smmu_vmid(&s);
+	rule(r, (vmid == SEVERAL) == r->share,
+	     "move: the device without a VM had %s VMID",
+	     vmid == SEVERAL ? "more than one" : "one");
+	rule(r, !count(&s, EV_FAULT) && count(&s, EV_DMA_END) > 100,
+	     "move: %zu DMAs meanwhile, %zu faults", count(&s, EV_DMA_END),
+	     count(&s, EV_FAULT));
+	rule(r, count(&dma, EV_INSERT), "move: the unmap was effective");
+}
+
 /*
  * Of the others the verdict is what the kernel answered, which init knows. That
  * no access was refused is checked for the whole boot.
@@ -487,6 +506,7 @@ const struct rules all_rules[] = {
 	{ CASE_NOTHING, check_nothing },
 	{ CASE_LIFETIMES, check_lifetimes },
 	{ CASE_ORPHAN, check_orphan },
+	{ CASE_MOVE, check_move },
 };
 
 const unsigned int num_rules = sizeof(all_rules) / sizeof(all_rules[0]);

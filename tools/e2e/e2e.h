@@ -3,6 +3,7 @@
 #ifndef E2E_E2E_H
 #define E2E_E2E_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -195,11 +196,46 @@ int dev_detach(struct dev *d);
 #define TESTDEV_REFUSED	0xdead0002u
 /* The test device writes TESTDEV_DATA to @iova. True unless the SMMU refused */
 bool testdev_dma(struct dev *d, u64 iova);
+/* The same once more, with fewer register accesses */
+bool testdev_again(struct dev *d);
 
 #define EDU_DELAY_MS	100
 void edu_read(struct dev *d, u64 iova, u32 len);
 void edu_write_start(struct dev *d, u64 iova, u32 len);
 bool edu_busy(struct dev *d);
+
+/* hammer.c: DMA without end */
+
+/**
+ * struct hammer - a thread that makes a test device do DMA
+ * @d: the device
+ * @iova: where it writes to
+ * @pause: microseconds between two DMAs
+ * @word: where that must arrive
+ * @done: DMAs so far
+ * @refused: by the SMMU
+ * @lost: neither refused nor arrived
+ * @stop: tells the thread to end
+ * @thread: the thread
+ */
+struct hammer {
+	struct dev *d;
+	u64 iova;
+	unsigned int pause;
+	volatile u32 *word;
+	unsigned int done;
+	unsigned int refused;
+	unsigned int lost;
+	bool stop;
+	pthread_t thread;
+};
+
+void hammer_start(struct hammer *h, void *word);
+/* Until @count more DMAs are done, at least one of them begun after the call */
+void hammer_wait(struct hammer *h, unsigned int count);
+void hammer_stop(struct hammer *h);
+/* The two checks: nothing refused, nothing lost */
+void hammer_check(const struct hammer *h);
 
 /* guest.c: the parts above put together */
 

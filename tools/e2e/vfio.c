@@ -246,6 +246,11 @@ bool testdev_dma(struct dev *d, u64 iova)
 	/* Where it reads back, past the SMMU: not of interest, any RAM will do */
 	wr32(d, TD_GPA_LO, 0x40000000);
 	wr32(d, TD_GPA_HI, 0);
+	return testdev_again(d);
+}
+
+bool testdev_again(struct dev *d)
+{
 	wr32(d, TD_DOORBELL, 1);
 	__sync_synchronize();
 	rd32(d, TD_TRIGGER);
