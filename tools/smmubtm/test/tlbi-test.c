@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does the decoder agree with the assembler and the Arm ARM? The encodings here are what
+ * aarch64-linux-gnu-as made of the names, with x3 as operand.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tlbi.h"
+
+#define HCR_FB		(1ull << 9)
+#define HCR_HOST	(1ull << 34 | 1ull << 27)	/* E2H, TGE */
+#define VTCR_VS		(1ull << 19)
+#define TCR_AS		(1ull << 36)
+#define TCR_DS		(1ull << 59)
+
+/* VMID 0x1234; 16-bit VMIDs and ASIDs */
+#define STATE(_el, _vtcr, _tcr, ...) \
+	{ .el = (_el), .vttbr = 0x1234ull << 48, .vtcr = (_vtcr), .tcr = (_tcr), __VA_ARGS__ }
+#define EL1(...)	STATE(1, VTCR_VS, TCR_AS, __VA_ARGS__)
+#define EL2(...)	STATE(2, VTCR_VS, TCR_AS, __VA_ARGS__)
+
+static const struct {
+	const char *about;
+	uint32_t insn;
+	struct tlbi_cpu cpu;
+	bool none;		/* does not concern the EL1&0 regime */
+	struct tlbi want;
+} tests[] = {
+	{ "VMALLE1IS", 0xd508831f, EL1(),
+	  .want = { "VMALLE1IS", TLBI_VMID_S1, 0x1234, -1, 0, 0, true } },
+	{ "VAE1IS", 0xd5088323, EL1(.xt = 0x0007000000080001),
+	  .want = { "VAE1IS", TLBI_VA, 0x1234, 7, 0x80001000, 1, true } },
+	{ "VALE1OS", 0xd50881a3, EL1(.xt = 0x0007000000080001),
+	  .want = { "VALE1OS", TLBI_VA, 0x1234, 7, 0x80001000, 1, true } },
+	{ "VAE1IS of the upper half", 0xd5088323, EL1(.xt = 0x00070fff80000001),
+	  .want = { "VAE1IS", TLBI_VA, 0x1234, 7, 0xffffffff80000001 << 12, 1, true } },
+	{ "TTL is no address", 0xd5088323, EL1(.xt = 0x0007700000080001),
+	  .want = { "VAE1IS", TLBI_VA, 0x1234, 7, 0x80001000, 1, true } },
+	{ "VAAE1IS has no ASID", 0xd5088363, EL1(.xt = 0x0007000000080001),
+	  .want = { "VAAE1IS", TLBI_VAA, 0x1234, -1, 0x80001000, 1, true } },
+	{ "ASIDE1IS", 0xd5088343, EL1(.xt = 0xabcdull << 48),
+	  .want = { "ASIDE1IS", TLBI_ASID, 0x1234, 0xabcd, 0, 0, true } },
+	{ "8-bit ASID", 0xd5088343, STATE(1, VTCR_VS, 0, .xt = 0xabcdull << 48),
+	  .want = { "ASIDE1IS", TLBI_ASID, 0x1234, 0xcd, 0, 0, true } },
+	{ "8-bit VMID", 0xd508831f, STATE(1, 0, TCR_AS),
+	  .want = { "VMALLE1IS", TLBI_VMID_S1, 0x34, -1, 0, 0, true } },
+	{ "local", 0xd508871f, EL1(),
+	  .want = { "VMALLE1", TLBI_VMID_S1, 0x1234, -1, 0, 0, false } },
+	{ "local under HCR_EL2.FB", 0xd508871f, EL1(.hcr = HCR_FB),
+	  .want = { "VMALLE1", TLBI_VMID_S1, 0x1234, -1, 0, 0, true } },
+	{ "FB is for EL1 only", 0xd508871f, EL2(.hcr = HCR_FB),
+	  .want = { "VMALLE1", TLBI_VMID_S1, 0x1234, -1, 0, 0, false } },
+	{ "a VHE host's own", 0xd5088323, EL2(.hcr = HCR_HOST), .none = true },
+	{ "EL2 for a guest", 0xd508831f, EL2(.hcr = 1ull << 34),
+	  .want = { "VMALLE1IS", TLBI_VMID_S1, 0x1234, -1, 0, 0, true } },
+	{ "VAE1ISNXS", 0xd5089323, EL1(.xt = 1),
+	  .want = { "VAE1ISNXS", TLBI_VA, 0x1234, 0, 0x1000, 1, true } },
+	{ "RVAE1IS, 4 KB, 2 pages", 0xd5088223, EL1(.xt = 0x0007400000080001),
+	  .want = { "RVAE1IS", TLBI_VA, 0x1234, 7, 0x80001000, 2, true } },
+	{ "RVAE1IS, 4 KB, NUM 3, SCALE 1", 0xd5088223,
+	  EL1(.xt = 0x0007400000080001 | 3ull << 39 | 1ull << 44),
+	  .want = { "RVAE1IS", TLBI_VA, 0x1234, 7, 0x80001000, 4 << 6, true } },
+	{ "RVAE1OS, 16 KB", 0xd5088523, EL1(.xt = 0x0007800000000001),
+	  .want = { "RVAE1OS", TLBI_VA, 0x1234, 7, 0x4000, 8, true } },
+	{ "RVAAE1IS, 64 KB", 0xd5088263, EL1(.xt = 0x0007c00000000001),
+	  .want = { "RVAAE1IS", TLBI_VAA, 0x1234, -1, 0x10000, 32, true } },
+	{ "RVAE1IS with 52 bits", 0xd5088223,
+	  STATE(1, VTCR_VS, TCR_AS | TCR_DS, .xt = 0x0007400000000001),
+	  .want = { "RVAE1IS", TLBI_VA, 0x1234, 7, 0x10000, 2, true } },
+	{ "IPAS2E1IS", 0xd50c8023, EL2(.xt = 0x8000000000040001),
+	  .want = { "IPAS2E1IS", TLBI_IPA, 0x1234, -1, 0x40001000, 1, true } },
+	{ "IPAS2E1OS", 0xd50c8403, EL2(.xt = 0x40001),
+	  .want = { "IPAS2E1OS", TLBI_IPA, 0x1234, -1, 0x40001000, 1, true } },
+	{ "IPAS2E1", 0xd50c8423, EL2(.xt = 0x40001),
+	  .want = { "IPAS2E1", TLBI_IPA, 0x1234, -1, 0x40001000, 1, false } },
+	{ "RIPAS2E1IS", 0xd50c8043, EL2(.xt = 0x0000400000040001),
+	  .want = { "RIPAS2E1IS", TLBI_IPA, 0x1234, -1, 0x40001000, 2, true } },
+	{ "VMALLS12E1IS", 0xd50c83df, EL2(),
+	  .want = { "VMALLS12E1IS", TLBI_VMID, 0x1234, -1, 0, 0, true } },
+	{ "ALLE1OS", 0xd50c819f, EL2(),
+	  .want = { "ALLE1OS", TLBI_ALL, -1, -1, 0, 0, true } },
+	{ "VAE2IS", 0xd50c8323, EL2(), .none = true },
+	{ "ALLE2IS", 0xd50c831f, EL2(), .none = true },
+	{ "AT S1E1R", 0xd5087803, EL1(), .none = true },
+	{ "DC CIVAC", 0xd50b7e23, EL1(), .none = true },
+};
+
+static bool same(const struct tlbi *a, const struct tlbi *b)
+{
+	return !strcmp(a->name, b->name) && a->what == b->what && a->vmid == b->vmid &&
+	       a->asid == b->asid && a->base == b->base && a->pages == b->pages &&
+	       a->bcast == b->bcast;
+}
+
+int main(void)
+{
+	const unsigned int n = sizeof(tests) / sizeof(tests[0]);
+	unsigned int i, failed = 0;
+
+	printf("KTAP version 1\n1..%u\n", n);
+	for (i = 0; i < n; i++) {
+		struct tlbi t = { 0 };
+		bool got = tlbi_decode(tests[i].insn, &tests[i].cpu, &t);
+		bool ok = tests[i].none ? !got : got && same(&t, &tests[i].want);
+
+		if (!ok) {
+			printf("# got %d %s what %d vmid %d asid %d base %#lx pages %lu bcast %d\n",
+			       got, t.name, t.what, t.vmid, t.asid, t.base, t.pages, t.bcast);
+			failed++;
+		}
+		printf("%sok %u %s\n", ok ? "" : "not ", i + 1, tests[i].about);
+	}
+	printf("# Totals: pass:%u fail:%u skip:0\n", n - failed, failed);
+	return failed ? 1 : 0;
+}
