@@ -176,6 +176,24 @@ static void other_vm(int fd, struct dev *d, struct dev *stranger, u32 s2)
 	check(!iommufd_destroy(fd, id), "the vSMMU is destroyed");
 }
 
+/* Who the VM is was settled when the device was bound */
+static void too_late(int fd, struct dev *d, struct guest *g)
+{
+	const struct request r = {
+		"KVM told after the bind", ASK, ALL, -ENODEV, 0
+	};
+	int s2;
+
+	dev_open(d, fd, NULL);
+	vm_add_file(&g->vm, d->fd);
+	d->vm = &g->vm;
+	s2 = hwpt_alloc_parent(fd, d->id, g->ioas);
+	must(s2 > 0, "stage 2");
+	request_once(fd, d, s2, &r);
+	must(!iommufd_destroy(fd, s2), "destroy stage 2");
+	dev_close(d);
+}
+
 static void with_vm(void)
 {
 	struct dev *d = &testdev[0], *stranger = &testdev[1];
@@ -184,6 +202,7 @@ static void with_vm(void)
 
 	guest_init(&g, fd, true);
 	guest_init(&other, fd, true);
+	too_late(fd, d, &g);
 	dev_open(d, fd, &g.vm);
 	dev_open(stranger, fd, &other.vm);
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);

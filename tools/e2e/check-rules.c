@@ -473,23 +473,44 @@ static void check_orphan(struct run *r)
 	     r->vmid8 ? "comes back" : "is not needed");
 }
 
+/* How many StreamIDs there are, and how many of them had several VMIDs */
+static unsigned int streams(const struct span *s, unsigned int *moved)
+{
+	struct owner first[8];
+	bool several[8] = { false };
+	const struct ev *e;
+	unsigned int i, n = 0;
+
+	for_each_event(e, *s, EV_INSERT) {
+		for (i = 0; i < n && first[i].sid != e->sid; i++)
+			;
+		if (i == 8)
+			break;
+		if (i == n)
+			first[n++] = (struct owner){ e->vmid, e->sid };
+		several[i] |= first[i].key != (u64)e->vmid;
+	}
+	for (i = 0, *moved = 0; i < n; i++)
+		*moved += several[i];
+	return n;
+}
+
 static void check_move(struct run *r)
 {
+	unsigned int n, moved;
 	struct span s, dma;
-	int vmid;
 
 	if (!rule(r, step(r, CASE_MOVE, STEP_MOVE_HAMMER, &s) &&
 		     step(r, CASE_MOVE, STEP_MOVE_DMA, &dma), "move: steps"))
 		return;
-	/* Only the device that is not a VM's did DMA */
-	vmid = smmu_vmid(&s);
-	rule(r, (vmid == SEVERAL) == r->share,
-	     "move: the device without a VM had %s VMID",
-	     vmid == SEVERAL ? "more than one" : "one");
+	n = streams(&s, &moved);
+	rule(r, n == 2 && moved == (r->share ? 2 : 0),
+	     "move: %u of %u devices changed their VMIDs", moved, n);
 	rule(r, !count(&s, EV_FAULT) && count(&s, EV_DMA_END) > 100,
 	     "move: %zu DMAs meanwhile, %zu faults", count(&s, EV_DMA_END),
 	     count(&s, EV_FAULT));
-	rule(r, count(&dma, EV_INSERT), "move: the unmap was effective");
+	rule(r, streams(&dma, &moved) == 2 && !moved,
+	     "move: both devices walk again after the invalidations");
 }
 
 /*

@@ -77,9 +77,10 @@ enum guest_op {
 
 /**
  * struct vm - a VM
- * @fd: the VM, -1 once closed
+ * @fd: the VM
  * @vcpu: its only vCPU
- * @vfio: KVM's VFIO device, through which it learns of assigned devices
+ * @vfio: KVM's VFIO device, through which it learns of assigned devices; -1 if
+ *        there is none, or once the VM is closed
  * @run: the vCPU's shared page
  * @run_size: size of @run
  */
@@ -99,6 +100,7 @@ void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va);
 /* VMs that come and go, each of which shows its VMID by a TLBI */
 void vm_churn(unsigned int count);
 void vm_add_file(struct vm *vm, int fd);
+void vm_del_file(struct vm *vm, int fd);
 
 /* s1.c: a guest's memory and the tables that its device walks */
 
@@ -166,6 +168,7 @@ enum dev_type { DEV_TESTDEV, DEV_EDU };
  * @sid: its StreamID
  * @fd: its VFIO file, -1 while closed
  * @id: its iommufd id
+ * @vm: the VM that knows of it
  * @bar: BAR 0
  * @bar_size: its size
  */
@@ -175,6 +178,7 @@ struct dev {
 	u32 sid;
 	int fd;
 	u32 id;
+	struct vm *vm;
 	volatile u8 *bar;
 	size_t bar_size;
 };

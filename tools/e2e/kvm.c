@@ -111,9 +111,9 @@ void vm_close(struct vm *vm)
 	munmap(vm->run, vm->run_size);
 	if (vm->vfio >= 0)
 		close(vm->vfio);
+	vm->vfio = -1;
 	close(vm->vcpu);
 	close(vm->fd);
-	vm->fd = -1;
 }
 
 void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va)
@@ -172,4 +172,15 @@ void vm_add_file(struct vm *vm, int fd)
 		vm->vfio = dev.fd;
 	}
 	must(!ioctl(vm->vfio, KVM_SET_DEVICE_ATTR, &attr), "VFIO_FILE_ADD");
+}
+
+void vm_del_file(struct vm *vm, int fd)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_DEV_VFIO_FILE,
+		.attr = KVM_DEV_VFIO_FILE_DEL,
+		.addr = (uintptr_t)&fd,
+	};
+
+	must(!ioctl(vm->vfio, KVM_SET_DEVICE_ATTR, &attr), "VFIO_FILE_DEL");
 }

@@ -185,6 +185,7 @@ void dev_open(struct dev *d, int iommufd, struct vm *vm)
 
 	d->fd = cdev_open(d->bdf);
 	must(d->fd >= 0, "%s: VFIO device file", d->bdf);
+	d->vm = vm;
 	if (vm)
 		vm_add_file(vm, d->fd);
 	must(!ioctl(d->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind), "%s: bind",
@@ -197,6 +198,9 @@ void dev_open(struct dev *d, int iommufd, struct vm *vm)
 void dev_close(struct dev *d)
 {
 	munmap((void *)d->bar, d->bar_size);
+	/* KVM's reference would keep the device bound */
+	if (d->vm && d->vm->vfio >= 0)
+		vm_del_file(d->vm, d->fd);
 	close(d->fd);
 	d->fd = -1;
 }
