@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The demo: some VMs, each with a device of its own. Each guest lets a page of its device's stage 1
- * be another page, and invalidates. Here is said where the DMA landed; the VMIDs and commands are in
- * the trace, and demo-table.c puts both together.
+ * The demo: some VMs, each with a device of its own. Each guest lets a page of its device's stage
+ * 1 be another page, and invalidates. Here is said where the DMA landed; the VMIDs and commands
+ * are in the trace, and demo-table.c puts both together.
  */
 #include <unistd.h>
 

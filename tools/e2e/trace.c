@@ -6,6 +6,7 @@
 
 #include "trace.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define NONE	((size_t)-1)
 
 /* What the parser knows while it reads. */
@@ -410,7 +411,7 @@ static bool parse_line(struct parser *p, const char *s)
 	if (failed)
 		return get_u64(failed, "iova", &p->fault_iova);
 
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
 		if (strlen(events[i].name) == n && !strncmp(events[i].name, s, n))
 			return events[i].parse(p, s[n] == ' ' ? s + n + 1 : s + n);
 	}

@@ -7,7 +7,6 @@
 #include "tlbi.h"
 
 /* Arm IHI 0070, chapter 6 */
-#define IDR0_S2P	(1u << 0)
 #define IDR0_S1P	(1u << 1)
 #define IDR0_TTF_AA64	(2u << 2)
 #define IDR0_BTM	(1u << 5)
@@ -118,7 +117,7 @@ static void invalidate(const struct tlbi *t)
 	}
 }
 
-/* The IOTLB is used by devices under QEMU's big lock; a vCPU in translated code does not hold it. */
+/* Devices use the IOTLB under QEMU's big lock; a vCPU in translated code does not hold it. */
 void smmu_invalidate(const struct tlbi *t)
 {
 	bool held = bql_locked();

@@ -31,6 +31,7 @@
 #include "tlbi.h"
 
 #define MAX_CPUS	64
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* MRS Xt, ID_AA64MMFR1_EL1; its VMIDBits, [7:4], are 0 for 8 bits */
 #define MRS_MMFR1_MASK	0xffffffe0u
@@ -158,7 +159,7 @@ static void watch_mmfr1(struct qemu_plugin_tb *tb, size_t next, uint32_t insn)
 	if ((insn & MRS_MMFR1_MASK) != MRS_MMFR1 || rt == XZR)
 		return;
 	if (next == qemu_plugin_tb_n_insns(tb))
-		die("vmid8: a read of ID_AA64MMFR1_EL1 ends its page; build the kernel differently");
+		die("vmid8: a read of ID_AA64MMFR1_EL1 is the last of its page");
 	qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, next), hide_vmid16,
 					       QEMU_PLUGIN_CB_RW_REGS, (void *)(uintptr_t)rt);
 }
@@ -273,7 +274,7 @@ static const char *missing_symbol(void)
 #undef NEED
 	size_t i;
 
-	for (i = 0; i < sizeof(need) / sizeof(need[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(need); i++) {
 		if (!need[i].addr)
 			return need[i].name;
 	}
@@ -343,7 +344,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_
 
 	(void)info;
 	if (missing) {
-		fprintf(stderr, "smmubtm: error: this QEMU has no %s for a plugin to call", missing);
+		fprintf(stderr, "smmubtm: error: this QEMU has no %s for a plugin", missing);
 		fputs(" (needed: 11.1, built with plugins and modules)\n", stderr);
 		return -1;
 	}

@@ -4,6 +4,7 @@
 
 #include "tlbi.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define BIT(n)		(1ULL << (n))
 #define FIELD(v, hi, lo)	(((v) >> (lo)) & (BIT((hi) - (lo) + 1) - 1))
 
@@ -57,7 +58,7 @@ static const struct tlbi_op *find_op(uint32_t insn, int *share)
 
 	if ((insn & TLBI_INSN_MASK) != TLBI_INSN)
 		return NULL;
-	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
 		for (*share = 0; *share < NR_SHARE; (*share)++)
 			if (ops[i].enc[*share] == enc)
 				return &ops[i];

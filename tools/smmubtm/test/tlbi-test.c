@@ -8,6 +8,8 @@
 
 #include "tlbi.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define HCR_FB		(1ull << 9)
 #define HCR_HOST	(1ull << 34 | 1ull << 27)	/* E2H, TGE */
 #define VTCR_VS		(1ull << 19)
@@ -95,7 +97,7 @@ static bool same(const struct tlbi *a, const struct tlbi *b)
 
 int main(void)
 {
-	const unsigned int n = sizeof(tests) / sizeof(tests[0]);
+	const unsigned int n = ARRAY_SIZE(tests);
 	unsigned int i, failed = 0;
 
 	printf("KTAP version 1\n1..%u\n", n);
