@@ -36,7 +36,8 @@
 	X(ORPHAN,	13, "orphan",		orphan)	\
 	X(BENCH,	14, "bench",		bench)	\
 	X(DEMO,		15, "demo",		demo)	\
-	X(MOVE,		16, "move",		move)
+	X(MOVE,		16, "move",		move)	\
+	X(NO_FWB,	17, "no-fwb",		no_fwb)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -130,7 +131,9 @@ enum e2e_case {
 	X(DEMO, DMA_TLBI,		0x02, "dma-after-tlbi")		\
 	X(DEMO, CMD,			0x03, "guest-command")		\
 	X(DEMO, DMA_CMD,		0x04, "dma-after-command")	\
-	X(DEMO, DONE,			0xff, "done")
+	X(DEMO, DONE,			0xff, "done")			\
+	X(NO_FWB, RUN,			0x01, "run")			\
+	X(NO_FWB, DONE,			0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,
