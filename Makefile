@@ -1,58 +1,114 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The front door; `make help` lists what there is. Each script does only what
-# changed. The shell of the recipes has no part in the messages: a failed step
-# has said its one line already.
+# The front door: `make help` lists what there is. Every target does the set-up
+# that it needs; the scripts do only what has changed.
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-export KTREE QEMU VSVA_CACHE JOBS
+.DEFAULT_GOAL := help
 
 arm64_config := tools/configs/arm64.config
 
-.DEFAULT_GOAL := help
-
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' Makefile | sort | \
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | \
 		awk -F '\t' '{ printf "  %-10s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  KTREE=dir       a Linux 7.3.y tree in place of the fetched source'
 	@echo '  QEMU=program    a QEMU (9.2 or later, plugins) of your own'
 	@echo '  VSVA_CACHE=dir  downloads and unpacked tools, default ~/.cache/vsva'
 
-.PHONY: deps
-deps: ## install the packages that are missing
-	@scripts/deps
+.PHONY: demo
+demo: kernel kernel-base qemu ## run VMs on both kernels and show what the series does
+	@env -u KTREE tools/e2e/demo demo
 
-.PHONY: source
-source: deps
-	@scripts/fetch-kernel
+.PHONY: check
+check: ## everything that CI runs; ends with the totals
+	@scripts/check
 
-.PHONY: qemu
-qemu: deps ## put a working QEMU at build/bin/qemu-system-aarch64
-	@scripts/fetch-qemu
+.PHONY: kernel
+ifdef BASE
+kernel: kernel-base ## build the patched kernel; with BASE=1 the unpatched one
+else
+kernel: tree
+	@scripts/kernel linux arm64 $(arm64_config)
+endif
+
+# Beside its source as the patched one is, see scripts/kernel
+.PHONY: kernel-base
+kernel-base: tree
+	@scripts/kernel base/linux base/arm64 $(arm64_config)
+	@ln -sfn base/arm64 build/arm64-base
 
 .PHONY: tree
 tree: source ## compose build/linux, a git tree of the kernel with the series
 	@scripts/compose
 
 .PHONY: export
-export: ## write the commits of build/linux back to patches/, drivers/ ...
+export: ## write the commits of build/linux back; FROM="gittree base..tip" of another
 	@scripts/export $(FROM)
 
 .PHONY: series
 series: tree ## write the mail-ready patches, for git am, to build/series
 	@scripts/series
 
-.PHONY: kernel
-kernel: tree ## build the patched kernel, with BASE=1 the unpatched one
-ifdef BASE
-	@scripts/kernel base/linux base/arm64 $(arm64_config)
-	@ln -sfn base/arm64 build/arm64-base
-else
-	@scripts/kernel linux arm64 $(arm64_config)
-endif
+.PHONY: kunit
+kunit: suite-kunit-uml suite-kunit-arm64 ## run the KUnit suites, under UML and QEMU
+
+.PHONY: e2e
+e2e: suite-e2e ## run the end-to-end test on both kernels
+
+.PHONY: selftests
+selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
+
+.PHONY: bench
+bench: kernel kernel-base qemu ## count the instructions of a guest's invalidation
+	@env -u KTREE tools/e2e/demo bench
+
+.PHONY: lint
+lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
+
+.PHONY: bisect
+bisect: tree qemu ## build each commit of the series and run its KUnit suites
+	@scripts/suite bisect-run scripts/bisect run
+
+.PHONY: modules
+modules: suite-modules ## build the modules of Kbuild outside the kernel tree
+
+.PHONY: deps
+deps: ## install the build packages that are missing
+	@scripts/deps
+
+.PHONY: qemu
+qemu: deps ## find or fetch QEMU, for build/bin/qemu-system-aarch64
+	@scripts/fetch-qemu
+
+.PHONY: source
+source: deps
+	@scripts/fetch-kernel
 
 .PHONY: clean
 clean: ## remove build/; the cache stays
 	@scripts/clean
+
+# The suites of make check
+.PHONY: suite-front suite-roundtrip suite-lint suite-kunit-uml suite-kunit-arm64
+suite-front: deps
+	@scripts/suite front scripts/test-front
+suite-roundtrip: tree
+	@scripts/suite roundtrip scripts/check-roundtrip
+suite-lint: tree
+	@scripts/suite lint scripts/lint
+suite-kunit-uml: tree
+	@scripts/kunit uml
+suite-kunit-arm64: tree qemu
+	@scripts/kunit arm64
+
+.PHONY: suite-e2e suite-selftests suite-bisect suite-modules
+suite-e2e: kernel kernel-base qemu
+	@scripts/suite e2e tools/e2e/run
+suite-selftests: kernel kernel-base qemu
+	@scripts/suite selftests scripts/selftests
+suite-bisect: tree
+	@scripts/suite bisect scripts/bisect
+suite-modules: kernel
+	@scripts/suite modules scripts/modules

@@ -24,6 +24,9 @@ export GIT_CONFIG_KEY_2=gc.auto GIT_CONFIG_VALUE_2=0
 export GIT_CONFIG_KEY_3=advice.detachedHead GIT_CONFIG_VALUE_3=false
 export LC_ALL=C
 
+# What make was told is not for the makes below.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 die()
 {
 	printf '%s: %s\n' "$self" "$*" >&2
@@ -78,6 +81,9 @@ disk_full()
 # run_step NAME LOG COMMAND...: run it with its output in LOG, showing that it
 # is alive; ends the script with one line if it fails. The command gets a
 # process group of its own, so that an interrupt ends all of it.
+# How often a step shows that it is alive, where no terminal is
+tick=${STEP_TICK:-30}
+
 run_step()
 {
 	local name=$1 log=$2 start=$SECONDS shown=0 rc=0 now
@@ -92,7 +98,7 @@ run_step()
 		now=$((SECONDS - start))
 		if [ -t 1 ]; then
 			printf '\r%s ... %d s ' "$name" "$now"
-		elif [ $((now - shown)) -ge 30 ]; then
+		elif [ $((now - shown)) -ge "$tick" ]; then
 			say "$name ... $now s"
 			shown=$now
 		fi

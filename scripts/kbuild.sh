@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How this project calls the kernel's make: the same for every build, with
+# nothing of the machine or the day in the result.
+# shellcheck shell=bash disable=SC2154
+
+export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1
+export CCACHE_DIR=${CCACHE_DIR:-$VSVA_CACHE/ccache}
+export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+export KBUILD_BUILD_TIMESTAMP='2026-01-01' KBUILD_BUILD_VERSION=1
+export KBUILD_BUILD_USER=vsva KBUILD_BUILD_HOST=vsva
+export LOCALVERSION=''
+
+ccache=
+if command -v ccache >/dev/null; then
+	ccache='ccache '
+fi
+
+# kernel_make SOURCE OUTPUT ARGUMENT...: for $arch, arm64 unless it is set.
+kernel_make()
+{
+	local source=$1 output=$2 cross=aarch64-linux-gnu-
+	shift 2
+
+	[ "${arch:-arm64}" = arm64 ] || cross=
+	make -C "$source" O="$output" ARCH="${arch:-arm64}" CROSS_COMPILE=$cross \
+		CC="$ccache${cross}gcc" HOSTCC="${ccache}gcc" "$@"
+}
+
+# kernel_config SOURCE OUTPUT FRAGMENT: allnoconfig and the fragment
+kernel_config()
+{
+	mkdir -p "$2" && kernel_make "$1" "$2" allnoconfig KCONFIG_ALLCONFIG="$3"
+}
+
+# check_config OUTPUT FRAGMENT: a line that Kconfig drops is a wrong line, not
+# one to overlook.
+check_config()
+{
+	local line lost=0
+
+	while read -r line; do
+		grep -qxF -- "$line" "$1/.config" && continue
+		case $line in
+		*=n)
+			grep -q "^${line%=n}=" "$1/.config" || continue
+			;;
+		esac
+		say "not in the configuration: $line"
+		lost=1
+	done < <(sed '/^#/d; /^$/d' "$2")
+	return $lost
+}
+
+# source_id TREE: what it holds; nothing if it is being worked on.
+source_id()
+{
+	[ -n "$(git -C "$1" status --porcelain -uno | head -n 1)" ] ||
+		git -C "$1" rev-parse 'HEAD^{tree}'
+}
