@@ -220,35 +220,14 @@ static void with_vm(void)
 	vm_close(&other.vm);
 }
 
-/* Without FWB, or a fully coherent device, neither kernel has vSMMUs */
-static void no_nesting(void)
-{
-	struct dev *d = &testdev[0];
-	int fd = iommufd_open(), s2, ret;
-	struct guest g;
-
-	guest_init(&g, fd, false);
-	dev_open(d, fd, NULL);
-	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
-	must(s2 > 0, "stage 2");
-	ret = viommu_alloc(fd, d->id, s2);
-	check(ret == -EOPNOTSUPP, "no FWB: %d, expected %d", ret, -EOPNOTSUPP);
-	dev_close(d);
-	close(fd);
-}
-
 void case_errors(void)
 {
 	if (num_testdevs < 2)
 		skip("two test devices are needed");
 	mark(CASE_ERRORS, STEP_ERRORS_RUN);
-	if (e2e.idr3 & IDR3_FWB) {
-		without_vm();
-		if (e2e.kvm >= 0)
-			with_vm();
-	} else {
-		no_nesting();
-	}
+	without_vm();
+	if (e2e.kvm >= 0)
+		with_vm();
 	mark(CASE_ERRORS, STEP_ERRORS_DONE);
 }
 

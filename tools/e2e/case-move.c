@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Move: with 8-bit VMIDs, VM after VM asks for its number, so that sooner or
+ * Move: with 8-bit VMIDs on both sides, VM after VM asks for its number, so that sooner or
  * later it is one that the SMMU uses: for a stage 2 without a VM, for a vSMMU
  * that shares nothing, and for the stage 2 of the VM that asks. Each VM must get
  * it. The devices that have to give way do DMA all the while and must not
@@ -11,7 +11,7 @@
 #include "e2e.h"
 
 #define VMS		256
-#define PAUSE_US	200	/* between DMAs, for the sake of the trace's size */
+#define PAUSE_US	300	/* leaves some of the CPU to the VMs */
 #define CMD_TLBI_NH_ALL	0x10ull
 
 /* One VM comes, asks and goes. True if it got what it asked for */
@@ -48,7 +48,7 @@ void case_move(void)
 	unsigned int i, got = 0;
 	struct vsmmu v;
 
-	if (e2e.kvm_vmid_bits != 8)
+	if (e2e.kvm_vmid_bits != 8 || e2e.idr0 & IDR0_VMID16)
 		skip("the CPUs' VMIDs do not meet the SMMU's own");
 	if (num_testdevs < 3)
 		skip("three test devices are needed");

@@ -3,13 +3,15 @@
  * No break: a device's DMA is not disturbed while its attachment goes from
  * stage 2 to nested bypass, to nested translate, and back. The address means the
  * same memory in each of these states, so every single DMA must arrive.
+ *
+ * Best with -icount (and e2e.icount=1): see hammer.c.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "e2e.h"
 
-#define HAMMER_ROUNDS	60
+#define HAMMER_ROUNDS	200
 #define DELAYED_ROUNDS	4
 #define EDU_LEN		256
 
@@ -44,8 +46,10 @@ static void delayed(struct guest *g, const u32 states[3])
 	for (i = 0; i < DELAYED_ROUNDS; i++) {
 		memset(dst, 0, EDU_LEN);
 		edu_write_start(&edu, GPA_BASE + OFF_PAGE_C, EDU_LEN);
-		while (edu_busy(&edu))
+		while (edu_busy(&edu)) {
 			bad += !!dev_attach(&edu, states[changes++ % 3]);
+			usleep(500);
+		}
 		lost += !!memcmp(src, dst, EDU_LEN);
 	}
 	note("%u changes around %u delayed DMAs", changes, DELAYED_ROUNDS);
@@ -100,4 +104,50 @@ void case_no_break(void)
 	dev_close(d);
 	close(fd);
 	vm_close(&g.vm);
+}
+
+/*
+ * The same from one vSMMU of a stage 2 to another: the vDEVICE moves first, for
+ * a device has one at a time.
+ */
+void case_no_break_between(void)
+{
+	struct hammer h = {
+		.d = &testdev[0], .iova = GPA_BASE + OFF_PAGE_A
+	};
+	struct dev *d = &testdev[0];
+	int fd = iommufd_open(), s2, ret;
+	unsigned int i, bad = 0;
+	struct stage1 second;
+	struct vsmmu v[2];
+	struct guest g;
+
+	guest_init(&g, fd, false);
+	dev_open(d, fd, NULL);
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&v[0], &g, d, s2, &g.s1, 0);
+	must(!iommufd_destroy(fd, v[0].vdevice), "destroy vDEVICE");
+	s1_init(&second, g.mem, OFF_S1_SECOND, GUEST_ASID);
+	vsmmu_init(&v[1], &g, d, s2, &second, 0);
+	must(!dev_attach(d, v[1].trans), "attach to nested translate");
+
+	mark(CASE_BETWEEN, STEP_BETWEEN_HAMMER);
+	hammer_start(&h, g.mem + OFF_PAGE_A);
+	for (i = 0; i < HAMMER_ROUNDS; i++) {
+		struct vsmmu *from = &v[!(i & 1)], *to = &v[i & 1];
+
+		bad += !!iommufd_destroy(fd, from->vdevice);
+		ret = vdevice_alloc(fd, to->viommu, d->id, 0x100);
+		bad += ret <= 0;
+		to->vdevice = ret;
+		bad += !!dev_attach(d, to->trans);
+		hammer_wait(&h, 2);
+	}
+	hammer_stop(&h);
+	mark(CASE_BETWEEN, STEP_BETWEEN_DONE);
+	check(!bad, "every change succeeds (%u calls failed)", bad);
+	hammer_check(&h);
+	dev_close(d);
+	close(fd);
 }

@@ -37,7 +37,8 @@
 	X(BENCH,	14, "bench",		bench)	\
 	X(DEMO,		15, "demo",		demo)	\
 	X(MOVE,		16, "move",		move)	\
-	X(NO_FWB,	17, "no-fwb",		no_fwb)
+	X(NO_FWB,	17, "no-fwb",		no_fwb)		\
+	X(BETWEEN,	18, "no-break-between",	no_break_between)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -110,6 +111,8 @@ enum e2e_case {
 	X(ORPHAN, CLOSE,		0x05, "close")			\
 	X(ORPHAN, REUSE,		0x06, "reuse")			\
 	X(ORPHAN, DONE,			0xff, "done")			\
+	X(BETWEEN, HAMMER,		0x01, "hammer")			\
+	X(BETWEEN, DONE,		0xff, "done")			\
 	X(MOVE, HAMMER,			0x01, "hammer")			\
 	X(MOVE, REMAP,			0x02, "remap")			\
 	X(MOVE, DMA,			0x03, "dma")			\

@@ -36,13 +36,15 @@ static const struct {
  * @btm_asked: the kernel's parameter
  * @passed: cases that init reported as passed, a bit for each number
  * @idr0: the SMMU's IDR0 as VFIO's user saw it
- * @protected: so is its KVM
+ * @protected: protected KVM, from the command line too
+ * @icount: QEMU runs with -icount, from there too
  * @kvm_bits: the CPUs' VMID bits as a VM sees them, 0 without KVM
  * @end: init got to its end
  */
 struct console {
 	bool btm_asked;
 	bool protected;
+	bool icount;
 	unsigned int passed;
 	unsigned int idr0;
 	unsigned int kvm_bits;
@@ -71,6 +73,7 @@ static void console_line(struct console *c, const char *s)
 
 	if (strstr(s, "Kernel command line:")) {
 		c->btm_asked = strstr(s, " arm_smmu_v3.btm=1");
+		c->icount = strstr(s, " e2e.icount=1");
 		c->protected = strstr(s, " kvm-arm.mode=protected");
 	}
 	at = strstr(s, "# host ");
@@ -112,6 +115,7 @@ static int judge(bool patched, const char *console, const char *trace)
 
 	if (console_read(console, &c) || trace_read(trace, &r.t))
 		return 2;
+	r.icount = c.icount;
 	r.btm = patched && c.btm_asked && (c.idr0 & IDR0_BTM);
 	r.kvm = c.kvm_bits;
 	r.vmid8 = c.kvm_bits == 8;

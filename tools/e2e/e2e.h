@@ -28,7 +28,6 @@ typedef uint64_t u64;
  * @btm_asked: arm_smmu_v3.btm=1 is on the command line
  * @protected: kvm-arm.mode=protected is there too
  * @idr0: IDR0 of the SMMU
- * @idr3: its IDR3
  * @kvm: /dev/kvm, -1 without KVM
  * @kvm_vmid_bits: width of the CPUs' VMIDs, as a VM sees it; 0 without KVM
  * @seed: e2e.seed=N, varies what a case may choose freely
@@ -38,7 +37,6 @@ struct e2e {
 	bool btm_asked;
 	bool protected;
 	u32 idr0;
-	u32 idr3;
 	int kvm;
 	unsigned int kvm_vmid_bits;
 	unsigned int seed;
@@ -214,7 +212,7 @@ bool edu_busy(struct dev *d);
  * struct hammer - a thread that makes a test device do DMA
  * @d: the device
  * @iova: where it writes to
- * @pause: microseconds between two DMAs
+ * @pause: microseconds between two DMAs, 0 for the usual few
  * @word: where that must arrive
  * @done: DMAs so far
  * @refused: by the SMMU

@@ -17,7 +17,6 @@ void host_probe(void)
 	dev_open(&testdev[0], fd, NULL);
 	must(!hw_info(fd, testdev[0].id, &info), "GET_HW_INFO");
 	e2e.idr0 = info.idr[0];
-	e2e.idr3 = info.idr[3];
 	if (e2e.kvm < 0)
 		return;
 	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,

@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A thread that keeps a test device busy and looks at what became of each DMA. */
+/*
+ * A thread that keeps a test device busy and looks at what became of each DMA.
+ *
+ * It runs on the CPU of the thread that started it, with a real-time priority and
+ * short sleeps: the timer's interrupt puts DMA between any two instructions of
+ * what the other thread does in the kernel. Under -icount that happens about
+ * every tenth time, however busy the machine is.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "e2e.h"
+
+#define PAUSE_US	20
+#define SPIN_MAX	3000
 
 static void *run(void *arg)
 {
@@ -16,24 +29,34 @@ static void *run(void *arg)
 		else if (*h->word != TESTDEV_DATA)
 			h->lost++;
 		__atomic_add_fetch(&h->done, 1, __ATOMIC_RELAXED);
-		if (h->pause)
-			usleep(h->pause);
+		usleep(h->pause ?: PAUSE_US);
 	}
 	return NULL;
 }
 
 void hammer_start(struct hammer *h, void *word)
 {
+	const struct sched_param prio = { .sched_priority = 1 };
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	must(!sched_setaffinity(0, sizeof(cpu), &cpu), "CPU 0");
 	h->word = word;
 	must(!pthread_create(&h->thread, NULL, run, h), "a thread");
+	must(!pthread_setschedparam(h->thread, SCHED_FIFO, &prio), "priority");
 }
 
 void hammer_wait(struct hammer *h, unsigned int count)
 {
 	unsigned int start = __atomic_load_n(&h->done, __ATOMIC_RELAXED);
+	volatile unsigned int spin = random() % SPIN_MAX;
 
 	while (__atomic_load_n(&h->done, __ATOMIC_RELAXED) - start < count)
 		usleep(50);
+	/* Not always the same time after a DMA */
+	while (spin--)
+		;
 }
 
 void hammer_stop(struct hammer *h)

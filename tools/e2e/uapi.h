@@ -23,7 +23,6 @@ struct e2e_viommu_data {
 
 #define IDR0_BTM		(1u << 5)
 #define IDR0_VMID16		(1u << 18)
-#define IDR3_FWB		(1u << 8)
 
 #ifdef E2E_CHECK_UAPI
 _Static_assert(sizeof(struct e2e_viommu_data) ==
