@@ -160,6 +160,12 @@ static void busy(int fd, struct dev *d, u32 s2, u32 other_s2)
 static void other_vm(int fd, struct dev *d, struct dev *stranger, u32 s2)
 {
 	const struct request r = { "shared", ASK, ALL, 0, flags_expected() };
+	const struct request second = {
+		"another VM's vSMMU on the same stage 2", ASK, ALL, -EBUSY, 0
+	};
+	const struct request unasked = {
+		"another VM's vSMMU that does not ask", {}, ALL, 0, 0
+	};
 	u32 id = request(fd, d, s2, &r);
 	int ret;
 
@@ -173,6 +179,8 @@ static void other_vm(int fd, struct dev *d, struct dev *stranger, u32 s2)
 		check(ret > 0, "vDEVICE of another VM's device: %d", ret);
 	if (ret > 0)
 		iommufd_destroy(fd, ret);
+	request_once(fd, stranger, s2, &second);
+	request_once(fd, stranger, s2, &unasked);
 	check(!iommufd_destroy(fd, id), "the vSMMU is destroyed");
 }
 

@@ -6,13 +6,13 @@
  *
  * No VMIDs are burned here: low numbers on both sides are what makes a kernel
  * that does not keep them apart fail. The third device goes through many stage-2
- * tables, so that one of them meets a VM's number if it can.
+ * tables, allocated first, so that one of them meets a VM's number if it can.
  */
 #include <unistd.h>
 
 #include "e2e.h"
 
-#define TABLES	24
+#define TABLES	48
 
 struct party {
 	struct guest g;
@@ -68,14 +68,15 @@ void case_isolation(void)
 
 	if (num_testdevs < 3)
 		skip("three test devices are needed");
-	for (i = 0; i < 3; i++)
-		party_init(&p[i], fd, &testdev[i], i < 2);
+	party_init(&p[2], fd, &testdev[2], false);
 	must(!ioas_map(fd, p[2].g.ioas, p[2].g.mem + OFF_PAGE_A, PAGE,
 		       DMA_IOVA), "map the common IOVA");
 	for (i = 0; i < TABLES; i++) {
 		s2[i] = hwpt_alloc_parent(fd, p[2].d->id, p[2].g.ioas);
 		must(s2[i] > 0, "stage 2 number %u", i);
 	}
+	for (i = 0; i < 2; i++)
+		party_init(&p[i], fd, &testdev[i], true);
 
 	mark(CASE_ISOLATION, STEP_ISOLATION_DMA);
 	for (i = 0; i < TABLES; i++) {

@@ -370,7 +370,7 @@ static bool owned(struct owner *o, unsigned int *n, unsigned int max, u64 key,
 static void check_isolation(struct run *r)
 {
 	unsigned int pages = 0, vmids = 0, bad_pages = 0, bad_vmids = 0;
-	struct owner page[16], vmid[64];
+	struct owner page[16], vmid[128];
 	const struct ev *e;
 	struct span s;
 
@@ -381,7 +381,7 @@ static void check_isolation(struct run *r)
 		bad_pages += !owned(page, &pages, 16, e->pa & PAGE_MASK,
 				    e->sid);
 	for_each_event(e, s, EV_INSERT)
-		bad_vmids += !owned(vmid, &vmids, 64, e->vmid, e->sid);
+		bad_vmids += !owned(vmid, &vmids, 128, e->vmid, e->sid);
 	rule(r, pages == 3 && !bad_pages,
 	     "isolation: %u pages, %u accesses to another device's", pages,
 	     bad_pages);
