@@ -1,0 +1,2537 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for the VMIDs of an SMMUv3.
+ *
+ * The driver runs on an SMMU that exists in memory only. Its commands end up in
+ * vt_issue(), which plays the hardware: it holds on to STEs until a CFGI_STE for
+ * them is complete, and to TLB entries until they are invalidated, as long as the
+ * architecture allows. At each command it asks three questions, whatever the test
+ * is about:
+ *
+ *  - Does a VMID name one stage-2 table and one guest's ASIDs, counting all that
+ *    the SMMU may still have cached?
+ *  - Is each VMID that the SMMU may have entries of in the registry?
+ *  - Does an unmap that runs right now invalidate every number that the table may
+ *    have entries under?
+ *
+ * KVM's side is stubbed, so that a test can choose the number of a VM.
+ */
+
+#include <kunit/device.h>
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
+#include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/io-pgtable.h>
+#include <linux/kprobes.h>
+#include <linux/kthread.h>
+#include <linux/kvm_vmid_pin.h>
+#include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+
+#include "../../iommufd/iommufd_private.h"
+#include "arm-smmu-v3.h"
+
+#define VT_STREAMS	16
+#define VT_BITS		8
+#define VT_VMIDS	(1 << VT_BITS)
+#define VT_TOP		(VT_VMIDS - 1)
+#define VT_DEVS		3
+#define VT_S2S		3
+#define VT_VSMMUS	8
+#define VT_NESTED	16
+#define VT_VMS		3
+#define VT_LOG		128
+
+/* Not a stage-2 table: what a dirty VMID tags when its table is gone */
+#define VT_ORPHAN	1ULL
+
+enum vt_fault {
+	VT_CERROR,
+	VT_TIMEOUT,
+};
+
+/**
+ * struct vt_cmd - A command as the SMMU has seen it
+ * @op: the opcode
+ * @arg: StreamID of a CFGI_STE, VMID of a TLBI
+ */
+struct vt_cmd {
+	u8 op;
+	u32 arg;
+};
+
+#define VT_CFGI(sid)	{ CMDQ_OP_CFGI_STE, (sid) }
+#define VT_VMALL(vmid)	{ CMDQ_OP_TLBI_S12_VMALL, (vmid) }
+#define VT_NH_ALL(vmid)	{ CMDQ_OP_TLBI_NH_ALL, (vmid) }
+#define VT_SYNC		{ CMDQ_OP_CMD_SYNC, 0 }
+
+/**
+ * struct vt_tlb - What the TLB may hold under one VMID
+ * @s2ttb: the stage-2 table the entries come from, 0 if there are none
+ * @s1ctx: context pointer of the guest whose stage-1 entries these are, or 0
+ */
+struct vt_tlb {
+	u64 s2ttb;
+	u64 s1ctx;
+};
+
+struct vt_vm {
+	struct kvm_vmid_pin pin;
+	int refs;
+	int err;
+};
+
+struct vt_dev {
+	struct device *dev;
+	struct dev_iommu iommu;
+	struct arm_smmu_master master;
+	struct arm_smmu_stream streams[3];
+	struct iommu_domain *cur;
+	struct iommufd_device idev;
+	struct iommufd_vdevice vdev;
+};
+
+/**
+ * struct vt - One test
+ * @test: the test
+ * @smmu: the driver's view of the SMMU
+ * @impl_ops: of an SMMU that knows another type of vIOMMU
+ * @table: the stream table
+ * @cached: the STEs that the SMMU may still use
+ * @tlb: the TLB entries that it may still use
+ * @group: the devices' group
+ * @devs: the devices, each with a StreamID of its own, the first with more
+ * @s2s: stage-2 domains, freed at the end
+ * @vsmmus: vSMMUs in the order of their creation, NULL once destroyed
+ * @nr_vsmmus: how many there ever were
+ * @nested: nested domains
+ * @nr_nested: how many there ever were
+ * @vms: what KVM knows
+ * @user: a page of user memory
+ * @mm: whose it is
+ * @out_flags: the answer to the last request for a vSMMU
+ * @in_unmap: the commands are those of vt_check_unmap()
+ * @s2_hits: the VMIDs whose stage-2 entries these invalidate
+ * @s1_hits: the same for stage 1
+ * @log: the commands so far, without prefetches
+ * @nr_log: their number
+ * @syncs: how many times the driver waited for commands
+ * @fail_at: which of these goes wrong, 0 for none
+ * @fault: what goes wrong
+ * @at_cmd: called at each command, before the SMMU carries it out
+ * @data: for @at_cmd
+ */
+struct vt {
+	struct kunit *test;
+	struct arm_smmu_device smmu;
+	struct arm_smmu_impl_ops impl_ops;
+	struct arm_smmu_ste table[VT_STREAMS];
+	struct arm_smmu_ste cached[VT_STREAMS];
+	struct vt_tlb tlb[VT_VMIDS];
+	struct iommu_group *group;
+	struct vt_dev devs[VT_DEVS];
+	struct arm_smmu_domain *s2s[VT_S2S];
+	struct arm_vsmmu *vsmmus[VT_VSMMUS];
+	unsigned int nr_vsmmus;
+	struct iommu_domain *nested[VT_NESTED];
+	unsigned int nr_nested;
+	struct vt_vm vms[VT_VMS];
+	void __user *user;
+	struct mm_struct *mm;
+	u32 out_flags;
+	bool in_unmap;
+	DECLARE_BITMAP(s2_hits, VT_VMIDS);
+	DECLARE_BITMAP(s1_hits, VT_VMIDS);
+	struct vt_cmd log[VT_LOG];
+	unsigned int nr_log;
+	unsigned int syncs;
+	unsigned int fail_at;
+	enum vt_fault fault;
+	void (*at_cmd)(struct vt *t, const struct vt_cmd *cmd);
+	void *data;
+};
+
+/* What KVM would do */
+
+static struct kvm *vt_kvm(struct vt_vm *vm)
+{
+	return (struct kvm *)vm;
+}
+
+static struct kvm_vmid_pin *vt_pin(struct kvm *kvm)
+{
+	struct vt_vm *vm = (struct vt_vm *)kvm;
+
+	if (!vm)
+		return ERR_PTR(-ENODEV);
+	if (vm->err)
+		return ERR_PTR(vm->err);
+	vm->refs++;
+	return &vm->pin;
+}
+
+static void vt_unpin(struct kvm_vmid_pin *pin)
+{
+	struct vt_vm *vm = container_of(pin, struct vt_vm, pin);
+
+	KUNIT_EXPECT_GT(kunit_get_current_test(), vm->refs, 0);
+	vm->refs--;
+}
+
+static bool vt_is_pinned_by(struct kvm_vmid_pin *pin, struct kvm *kvm)
+{
+	return pin == &((struct vt_vm *)kvm)->pin;
+}
+
+/* What the SMMU would do */
+
+static u64 vt_ttb(const struct arm_smmu_domain *s2)
+{
+	return io_pgtable_ops_to_pgtable(s2->pgtbl_ops)
+		       ->cfg.arm_lpae_s2_cfg.vttbr &
+	       STRTAB_STE_3_S2TTB_MASK;
+}
+
+static unsigned int vt_ste_cfg(const struct arm_smmu_ste *ste)
+{
+	return FIELD_GET(STRTAB_STE_0_CFG, le64_to_cpu(ste->data[0]));
+}
+
+static u16 vt_ste_vmid(const struct arm_smmu_ste *ste)
+{
+	return FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2]));
+}
+
+static u64 vt_ste_s1ctx(const struct arm_smmu_ste *ste)
+{
+	return le64_to_cpu(ste->data[0]) & STRTAB_STE_0_S1CTXPTR_MASK;
+}
+
+/* Without the lock: the driver can be anywhere when a command is issued */
+static struct arm_smmu_vmid *vt_find(struct vt *t, u16 id)
+{
+	struct arm_smmu_vmid *vmid;
+	unsigned long index;
+
+	xa_for_each(&t->smmu.vmids, index, vmid)
+		if (vmid->id == id)
+			return vmid;
+	return NULL;
+}
+
+/* The SMMU walks the tables that an STE points to */
+static void vt_walk(struct vt *t, const struct arm_smmu_ste *ste)
+{
+	unsigned int cfg = vt_ste_cfg(ste);
+	u16 id = vt_ste_vmid(ste);
+	struct vt_tlb *tlb;
+	u64 s2ttb;
+
+	if (!(le64_to_cpu(ste->data[0]) & STRTAB_STE_0_V))
+		return;
+	if (cfg != STRTAB_STE_0_CFG_S2_TRANS && cfg != STRTAB_STE_0_CFG_NESTED)
+		return;
+
+	if (!id || id >= VT_VMIDS) {
+		KUNIT_FAIL(t->test, "VMID %u in an STE", id);
+		return;
+	}
+
+	tlb = &t->tlb[id];
+	s2ttb = le64_to_cpu(ste->data[3]) & STRTAB_STE_3_S2TTB_MASK;
+	if (tlb->s2ttb && tlb->s2ttb != s2ttb)
+		KUNIT_FAIL(t->test, "VMID %u names two stage-2 tables", id);
+	tlb->s2ttb = s2ttb;
+
+	if (cfg != STRTAB_STE_0_CFG_NESTED)
+		return;
+	if (tlb->s1ctx && tlb->s1ctx != vt_ste_s1ctx(ste))
+		KUNIT_FAIL(t->test, "VMID %u names two guests' ASIDs", id);
+	tlb->s1ctx = vt_ste_s1ctx(ste);
+}
+
+static void vt_check_owner(struct vt *t, u16 id)
+{
+	struct arm_smmu_vmid *vmid = vt_find(t, id);
+
+	if (!vmid)
+		KUNIT_FAIL(t->test, "VMID %u given up with its entries in the TLB",
+			   id);
+	else if (!vmid->dirty && vt_ttb(vmid->s2) != t->tlb[id].s2ttb)
+		KUNIT_FAIL(t->test, "VMID %u given to another table", id);
+}
+
+static void vt_check_unmap(struct vt *t, struct arm_smmu_domain *s2)
+{
+	unsigned int id;
+
+	bitmap_zero(t->s2_hits, VT_VMIDS);
+	bitmap_zero(t->s1_hits, VT_VMIDS);
+	t->in_unmap = true;
+	arm_smmu_domain_inv_range(s2, SZ_2M, SZ_4K, SZ_4K, true);
+	t->in_unmap = false;
+
+	for (id = 0; id != VT_VMIDS; id++) {
+		if (t->tlb[id].s2ttb != vt_ttb(s2))
+			continue;
+		if (!test_bit(id, t->s2_hits))
+			KUNIT_FAIL(t->test, "unmap misses VMID %u", id);
+		if (t->tlb[id].s1ctx && !test_bit(id, t->s1_hits))
+			KUNIT_FAIL(t->test, "unmap misses stage 1 of VMID %u",
+				   id);
+	}
+}
+
+/* Everything that the file comment says is asked at each command */
+static void vt_check(struct vt *t)
+{
+	unsigned int i;
+
+	for (i = 0; i != VT_STREAMS; i++) {
+		vt_walk(t, &t->table[i]);
+		vt_walk(t, &t->cached[i]);
+	}
+	for (i = 0; i != VT_VMIDS; i++)
+		if (t->tlb[i].s2ttb)
+			vt_check_owner(t, i);
+	for (i = 0; i != VT_S2S; i++)
+		if (t->s2s[i])
+			vt_check_unmap(t, t->s2s[i]);
+}
+
+static struct vt_cmd vt_decode(const struct arm_smmu_cmd *cmd)
+{
+	struct vt_cmd ret = { .op = FIELD_GET(CMDQ_0_OP, cmd->data[0]) };
+
+	switch (ret.op) {
+	case CMDQ_OP_CFGI_STE:
+	case CMDQ_OP_CFGI_CD:
+	case CMDQ_OP_CFGI_CD_ALL:
+		ret.arg = FIELD_GET(CMDQ_CFGI_0_SID, cmd->data[0]);
+		break;
+	case CMDQ_OP_TLBI_S12_VMALL:
+	case CMDQ_OP_TLBI_S2_IPA:
+	case CMDQ_OP_TLBI_NH_ALL:
+	case CMDQ_OP_TLBI_NH_ASID:
+	case CMDQ_OP_TLBI_NH_VA:
+	case CMDQ_OP_TLBI_NH_VAA:
+		ret.arg = FIELD_GET(CMDQ_TLBI_0_VMID, cmd->data[0]);
+		break;
+	}
+	return ret;
+}
+
+static void vt_carry_out(struct vt *t, const struct vt_cmd *cmd)
+{
+	switch (cmd->op) {
+	case CMDQ_OP_CFGI_STE:
+		t->cached[cmd->arg] = t->table[cmd->arg];
+		break;
+	case CMDQ_OP_TLBI_S12_VMALL:
+		t->tlb[cmd->arg] = (struct vt_tlb){};
+		break;
+	case CMDQ_OP_TLBI_NH_ALL:
+		t->tlb[cmd->arg].s1ctx = 0;
+		break;
+	}
+}
+
+static void vt_unmap_cmd(struct vt *t, const struct vt_cmd *cmd)
+{
+	switch (cmd->op) {
+	case CMDQ_OP_TLBI_S2_IPA:
+		set_bit(cmd->arg, t->s2_hits);
+		break;
+	case CMDQ_OP_TLBI_NH_ALL:
+		set_bit(cmd->arg, t->s1_hits);
+		break;
+	}
+}
+
+static void vt_log(struct vt *t, struct vt_cmd cmd)
+{
+	if (cmd.op == CMDQ_OP_PREFETCH_CFG)
+		return;
+	if (t->nr_log == VT_LOG) {
+		KUNIT_FAIL(t->test, "more than %u commands", VT_LOG);
+		return;
+	}
+	t->log[t->nr_log++] = cmd;
+}
+
+/* In place of __arm_smmu_cmdq_issue_cmdlist() */
+static int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
+		    struct arm_smmu_cmd *cmds, int n, bool sync)
+{
+	struct vt *t = kunit_get_current_test()->priv;
+	struct vt_cmd cmd;
+	int i;
+
+	if (t->in_unmap) {
+		for (i = 0; i != n; i++) {
+			cmd = vt_decode(&cmds[i]);
+			vt_unmap_cmd(t, &cmd);
+		}
+		return 0;
+	}
+
+	for (i = 0; i != n; i++)
+		vt_log(t, vt_decode(&cmds[i]));
+	/* A prefetch does not matter, and nothing else goes without a sync */
+	if (!sync)
+		return 0;
+	vt_log(t, (struct vt_cmd)VT_SYNC);
+
+	vt_check(t);
+	for (i = 0; i != n && t->at_cmd; i++) {
+		cmd = vt_decode(&cmds[i]);
+		t->at_cmd(t, &cmd);
+	}
+
+	if (++t->syncs == t->fail_at) {
+		atomic_inc(&smmu->cmdq_errors);
+		return t->fault == VT_TIMEOUT ? -ETIMEDOUT : 0;
+	}
+
+	for (i = 0; i != n; i++) {
+		cmd = vt_decode(&cmds[i]);
+		vt_carry_out(t, &cmd);
+	}
+	vt_check(t);
+	return 0;
+}
+
+static void vt_clear_log(struct vt *t)
+{
+	t->nr_log = 0;
+	t->syncs = 0;
+	t->fail_at = 0;
+}
+
+#define VT_EXPECT_LOG(t, cmds...)                                              \
+	do {                                                                   \
+		static const struct vt_cmd want[] = { cmds };                  \
+		vt_expect_log(t, want, ARRAY_SIZE(want));                      \
+	} while (0)
+
+static void vt_expect_log(struct vt *t, const struct vt_cmd *want,
+			  unsigned int n)
+{
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(t->test, t->nr_log, n);
+	for (i = 0; i < min(n, t->nr_log); i++) {
+		KUNIT_EXPECT_EQ_MSG(t->test, t->log[i].op, want[i].op,
+				    "command %u", i);
+		KUNIT_EXPECT_EQ_MSG(t->test, t->log[i].arg, want[i].arg,
+				    "command %u", i);
+	}
+	vt_clear_log(t);
+}
+
+/* What iommufd and the IOMMU core would do */
+
+struct vt_attach {
+	struct device *dev;
+	struct iommu_domain *new;
+	struct iommu_domain *old;
+	int ret;
+};
+
+static int vt_attach_locked(struct device *dev, void *data)
+{
+	struct vt_attach *a = data;
+
+	if (dev == a->dev)
+		a->ret = a->new->ops->attach_dev(a->new, dev, a->old);
+	return 0;
+}
+
+static int vt_attach(struct vt *t, unsigned int dev, struct iommu_domain *new)
+{
+	struct vt_attach a = {
+		.dev = t->devs[dev].dev,
+		.new = new,
+		.old = t->devs[dev].cur,
+	};
+
+	/* It runs the callback under the group's mutex, as attaching must */
+	iommu_group_for_each_dev(t->group, &a, vt_attach_locked);
+	if (!a.ret)
+		t->devs[dev].cur = new;
+	vt_check(t);
+	return a.ret;
+}
+
+static int vt_detach(struct vt *t, unsigned int dev)
+{
+	return vt_attach(t, dev, arm_smmu_ops.blocked_domain);
+}
+
+static struct arm_smmu_domain *vt_new_s2(struct vt *t)
+{
+	struct iommu_domain *domain;
+	unsigned int i;
+
+	for (i = 0; t->s2s[i]; i++)
+		KUNIT_ASSERT_LT(t->test, i, VT_S2S - 1);
+
+	domain = arm_smmu_ops.domain_alloc_paging_flags(
+		t->devs[0].dev, IOMMU_HWPT_ALLOC_NEST_PARENT, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, domain);
+	domain->type = IOMMU_DOMAIN_UNMANAGED;
+	t->s2s[i] = to_smmu_domain(domain);
+	return t->s2s[i];
+}
+
+static void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2)
+{
+	unsigned int i;
+
+	for (i = 0; i != VT_S2S; i++)
+		if (t->s2s[i] == s2)
+			t->s2s[i] = NULL;
+	/* The next table can be at the same address */
+	for (i = 0; i != VT_VMIDS; i++)
+		if (t->tlb[i].s2ttb == vt_ttb(s2))
+			t->tlb[i].s2ttb = VT_ORPHAN;
+	s2->domain.ops->free(&s2->domain);
+	vt_check(t);
+}
+
+#define VT_NO_DATA	(-1)
+
+static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
+					   struct arm_smmu_domain *s2,
+					   struct vt_vm *vm, int flags,
+					   enum iommu_viommu_type type)
+{
+	struct iommu_viommu_arm_smmuv3 arg = { .flags = flags };
+	struct iommu_user_data data = {
+		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+		.uptr = t->user,
+		.len = sizeof(arg),
+	};
+	struct arm_vsmmu *vsmmu;
+	int ret;
+
+	KUNIT_ASSERT_LT(t->test, t->nr_vsmmus, VT_VSMMUS);
+	KUNIT_ASSERT_EQ(t->test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
+
+	vsmmu = kzalloc_obj(*vsmmu);
+	KUNIT_ASSERT_NOT_NULL(t->test, vsmmu);
+	xa_init(&vsmmu->core.vdevs);
+	vsmmu->core.type = type;
+	vsmmu->core.iommu_dev = &t->smmu.iommu;
+
+	ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain, vt_kvm(vm),
+				       flags == VT_NO_DATA ? NULL : &data);
+	vt_check(t);
+	if (ret) {
+		/* iommufd does not call an op that was not set */
+		KUNIT_EXPECT_NULL(t->test, vsmmu->core.ops);
+		kfree(vsmmu);
+		return ERR_PTR(ret);
+	}
+	KUNIT_ASSERT_EQ(t->test, copy_from_user(&arg, t->user, sizeof(arg)), 0);
+	t->out_flags = arg.out_flags;
+	t->vsmmus[t->nr_vsmmus++] = vsmmu;
+	return vsmmu;
+}
+
+static struct arm_vsmmu *vt_new_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
+				      struct vt_vm *vm, int flags)
+{
+	return vt_new_vsmmu_type(t, s2, vm, flags,
+				 IOMMU_VIOMMU_TYPE_ARM_SMMUV3);
+}
+
+static struct arm_vsmmu *vt_must_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
+				       struct vt_vm *vm, int flags)
+{
+	struct arm_vsmmu *vsmmu = vt_new_vsmmu(t, s2, vm, flags);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, vsmmu);
+	return vsmmu;
+}
+
+#define VT_SHARE	IOMMU_VIOMMU_ARM_SMMUV3_SHARE_VMID
+
+static struct arm_vsmmu *vt_must_share(struct vt *t, struct arm_smmu_domain *s2,
+				       struct vt_vm *vm)
+{
+	return vt_must_vsmmu(t, s2, vm, VT_SHARE);
+}
+
+static void vt_free_vsmmu(struct vt *t, struct arm_vsmmu *vsmmu)
+{
+	unsigned int i;
+
+	for (i = 0; i != VT_VSMMUS; i++)
+		if (t->vsmmus[i] == vsmmu)
+			t->vsmmus[i] = NULL;
+	vsmmu->core.ops->destroy(&vsmmu->core);
+	xa_destroy(&vsmmu->core.vdevs);
+	kfree(vsmmu);
+	vt_check(t);
+}
+
+/* Context pointers tell the guests apart */
+static u64 vt_s1ctx(struct vt *t, const struct arm_vsmmu *vsmmu)
+{
+	u64 i = 0;
+
+	while (t->vsmmus[i] != vsmmu)
+		i++;
+	return (i + 1) << 20;
+}
+
+#define VT_STE_INVALID	UINT_MAX
+
+static struct iommu_domain *vt_nested(struct vt *t, struct arm_vsmmu *vsmmu,
+				      unsigned int cfg)
+{
+	struct iommu_hwpt_arm_smmuv3 arg = {};
+	struct iommu_user_data data = {
+		.type = IOMMU_HWPT_DATA_ARM_SMMUV3,
+		.uptr = t->user,
+		.len = sizeof(arg),
+	};
+	struct iommu_domain *domain;
+
+	if (cfg != VT_STE_INVALID)
+		arg.ste[0] = cpu_to_le64(STRTAB_STE_0_V |
+					 FIELD_PREP(STRTAB_STE_0_CFG, cfg));
+	if (cfg == STRTAB_STE_0_CFG_S1_TRANS) {
+		arg.ste[0] |= cpu_to_le64(vt_s1ctx(t, vsmmu));
+		arg.ste[1] = cpu_to_le64(FIELD_PREP(STRTAB_STE_1_S1CIR, 1) |
+					 FIELD_PREP(STRTAB_STE_1_S1COR, 2) |
+					 FIELD_PREP(STRTAB_STE_1_S1CSH, 3));
+	}
+
+	KUNIT_ASSERT_LT(t->test, t->nr_nested, VT_NESTED);
+	KUNIT_ASSERT_EQ(t->test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
+	domain = vsmmu->core.ops->alloc_domain_nested(&vsmmu->core, 0, &data);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, domain);
+	t->nested[t->nr_nested++] = domain;
+	return domain;
+}
+
+/* A device has one vDEVICE at most */
+static int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
+		      struct vt_vm *vm)
+{
+	struct vt_dev *d = &t->devs[dev];
+	int ret;
+
+	if (d->vdev.viommu)
+		xa_erase(&d->vdev.viommu->vdevs, d->vdev.virt_id);
+	d->idev.dev = d->dev;
+	d->idev.kvm = vt_kvm(vm);
+	d->vdev.idev = &d->idev;
+	d->vdev.viommu = &vsmmu->core;
+	d->vdev.virt_id = 0x100 + dev;
+	ret = vsmmu->core.ops->vdevice_init(&d->vdev);
+	if (ret) {
+		d->vdev.viommu = NULL;
+		return ret;
+	}
+	return xa_err(xa_store(&vsmmu->core.vdevs, d->vdev.virt_id, &d->vdev,
+			       GFP_KERNEL));
+}
+
+/* Attach a device of a VM to a nested domain that translates */
+static void vt_attach_translate(struct vt *t, unsigned int dev,
+				struct arm_vsmmu *vsmmu, struct vt_vm *vm)
+{
+	KUNIT_ASSERT_EQ(t->test, vt_vdevice(t, dev, vsmmu, vm), 0);
+	KUNIT_ASSERT_EQ(t->test,
+			vt_attach(t, dev,
+				  vt_nested(t, vsmmu,
+					    STRTAB_STE_0_CFG_S1_TRANS)),
+			0);
+}
+
+static struct arm_smmu_ste *vt_ste(struct vt *t, unsigned int dev)
+{
+	return &t->table[t->devs[dev].streams[0].id];
+}
+
+static unsigned int vt_count_vmids(struct vt *t)
+{
+	struct arm_smmu_vmid *vmid;
+	unsigned long index;
+	unsigned int n = 0;
+
+	xa_for_each(&t->smmu.vmids, index, vmid)
+		n++;
+	return n;
+}
+
+/* The users of a VMID in the invalidation array of a stage-2 table */
+static int vt_inv_users(struct arm_smmu_domain *s2, u8 type, u32 id)
+{
+	struct arm_smmu_invs *invs = rcu_dereference_protected(s2->invs, true);
+	size_t i;
+
+	for (i = 0; i != invs->num_invs; i++)
+		if (invs->inv[i].type == type && invs->inv[i].id == id)
+			return invs->inv[i].users;
+	return 0;
+}
+
+#define VT_EXPECT_USERS(t, s2, id, users)                                      \
+	do {                                                                   \
+		KUNIT_EXPECT_EQ((t)->test,                                     \
+				vt_inv_users(s2, INV_TYPE_S2_VMID, id),        \
+				users);                                        \
+		KUNIT_EXPECT_EQ((t)->test,                                     \
+				vt_inv_users(s2, INV_TYPE_S2_VMID_S1_CLEAR,    \
+					     id),                              \
+				users);                                        \
+	} while (0)
+
+static struct arm_smmu_vmid *vt_alloc(struct vt *t, struct arm_smmu_domain *s2)
+{
+	guard(mutex)(&arm_smmu_asid_lock);
+	return arm_smmu_vmid_alloc(&t->smmu, s2);
+}
+
+static struct arm_smmu_vmid *vt_claim(struct vt *t, struct vt_vm *vm,
+				      struct arm_smmu_domain *s2)
+{
+	struct arm_smmu_vmid *vmid;
+
+	guard(mutex)(&arm_smmu_asid_lock);
+	vt_pin(vt_kvm(vm));
+	vmid = arm_smmu_vmid_claim(&t->smmu, &vm->pin, s2);
+	if (IS_ERR(vmid))
+		vt_unpin(&vm->pin);
+	return vmid;
+}
+
+static void vt_put(struct arm_smmu_vmid *vmid)
+{
+	guard(mutex)(&arm_smmu_asid_lock);
+	arm_smmu_vmid_put(vmid);
+}
+
+static int vt_evict(struct arm_smmu_vmid *vmid)
+{
+	guard(mutex)(&arm_smmu_asid_lock);
+	return arm_smmu_vmid_evict(vmid);
+}
+
+static void vt_need_kvm(struct vt *t)
+{
+	if (!IS_ENABLED(CONFIG_ARM64) || !IS_ENABLED(CONFIG_KVM))
+		kunit_skip(t->test, "there is no KVM to stub");
+}
+
+static void vt_init_dev(struct vt *t, unsigned int i)
+{
+	struct vt_dev *d = &t->devs[i];
+	char name[16];
+
+	snprintf(name, sizeof(name), "vmid-test-%u", i);
+	d->dev = kunit_device_register(t->test, name);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, d->dev);
+
+	d->master.smmu = &t->smmu;
+	d->master.dev = d->dev;
+	d->master.streams = d->streams;
+	d->master.num_streams = i ? 1 : 3;
+	d->streams[0].id = 1 + 4 * i;
+	/* Behind a PCI bridge, StreamIDs can occur twice */
+	d->streams[1].id = 2;
+	d->streams[2].id = 2;
+	d->master.build_invs = arm_smmu_invs_alloc(8);
+	KUNIT_ASSERT_NOT_NULL(t->test, d->master.build_invs);
+
+	d->iommu.priv = &d->master;
+	d->iommu.fwspec = kunit_kzalloc(t->test, sizeof(*d->iommu.fwspec),
+					GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(t->test, d->iommu.fwspec);
+	d->dev->iommu = &d->iommu;
+	KUNIT_ASSERT_EQ(t->test, iommu_group_add_device(t->group, d->dev), 0);
+	KUNIT_ASSERT_EQ(t->test, vt_detach(t, i), 0);
+}
+
+static int vt_init(struct kunit *test)
+{
+	struct arm_smmu_device *smmu;
+	unsigned int i;
+	struct vt *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	test->priv = t;
+	t->test = test;
+
+	t->user = (void __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
+					       PROT_READ | PROT_WRITE,
+					       MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, (unsigned long)t->user, 0UL);
+	t->mm = current->mm;
+
+	smmu = &t->smmu;
+	smmu->dev = kunit_device_register(test, "vmid-test-smmu");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, smmu->dev);
+	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_TRANS_S2 |
+			 ARM_SMMU_FEAT_NESTING | ARM_SMMU_FEAT_S2FWB |
+			 ARM_SMMU_FEAT_COHERENCY;
+	smmu->vmid_bits = VT_BITS;
+	smmu->asid_bits = 16;
+	smmu->oas = 44;
+	smmu->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
+	smmu->strtab_cfg.linear.table = t->table;
+	mutex_init(&smmu->streams_mutex);
+	KUNIT_ASSERT_EQ(test, arm_smmu_vmids_init(smmu), 0);
+	for (i = 0; i != VT_STREAMS; i++) {
+		arm_smmu_make_abort_ste(&t->table[i]);
+		arm_smmu_make_abort_ste(&t->cached[i]);
+	}
+
+	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
+				   vt_issue);
+	kunit_activate_static_stub(test, kvm_arm_vmid_pin, vt_pin);
+	kunit_activate_static_stub(test, kvm_arm_vmid_unpin, vt_unpin);
+	kunit_activate_static_stub(test, kvm_arm_vmid_is_pinned_by,
+				   vt_is_pinned_by);
+	for (i = 0; i != VT_VMS; i++)
+		t->vms[i].pin = (struct kvm_vmid_pin){
+			.vmid = i + 1,
+			.bits = VT_BITS,
+		};
+
+	t->group = iommu_group_alloc();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->group);
+	for (i = 0; i != VT_DEVS; i++)
+		vt_init_dev(t, i);
+	vt_clear_log(t);
+	return 0;
+}
+
+/* Undo all, in the order of iommufd, and see that nothing is left */
+static void vt_exit(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_vmid *vmid;
+	unsigned int pinned = 0;
+	unsigned long index;
+	unsigned int i;
+
+	t->at_cmd = NULL;
+	t->fail_at = 0;
+	t->nr_log = 0;
+	for (i = 0; i != VT_DEVS; i++) {
+		struct vt_dev *d = &t->devs[i];
+
+		if (!d->cur)
+			continue;
+		vt_detach(t, i);
+		if (d->vdev.viommu)
+			xa_erase(&d->vdev.viommu->vdevs, d->vdev.virt_id);
+		iommu_group_remove_device(d->dev);
+		d->dev->iommu = NULL;
+		kfree(d->master.vmaster);
+		kfree(d->master.build_invs);
+	}
+	for (i = 0; i != t->nr_nested; i++)
+		t->nested[i]->ops->free(t->nested[i]);
+	for (i = 0; i != VT_VSMMUS; i++)
+		if (t->vsmmus[i])
+			vt_free_vsmmu(t, t->vsmmus[i]);
+	for (i = 0; i != VT_S2S; i++)
+		if (t->s2s[i])
+			vt_free_s2(t, t->s2s[i]);
+	iommu_group_put(t->group);
+
+	/* Only what is dirty outlives its users, and a pin only with it */
+	xa_for_each(&t->smmu.vmids, index, vmid) {
+		KUNIT_EXPECT_TRUE(test, vmid->dirty);
+		KUNIT_EXPECT_EQ(test, vmid->users, 0);
+		pinned += !!vmid->pin;
+	}
+	for (i = 0; i != VT_VMS; i++)
+		pinned -= t->vms[i].refs;
+	KUNIT_EXPECT_EQ(test, pinned, 0);
+
+	/* The SMMU is reset */
+	kunit_device_unregister(test, t->smmu.dev);
+	for (i = 0; i != VT_VMS; i++)
+		KUNIT_EXPECT_EQ(test, t->vms[i].refs, 0);
+}
+
+/* The registry */
+
+static const unsigned int vt_widths[] = { 8, 16 };
+
+static void vt_width_desc(const unsigned int *bits, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits", *bits);
+}
+KUNIT_ARRAY_PARAM(vt_width, vt_widths, vt_width_desc);
+
+static void vt_registry_private(struct kunit *test)
+{
+	const unsigned int bits = *(const unsigned int *)test->param_value;
+	struct vt *t = test->priv;
+	unsigned int top = (1U << bits) - 1;
+	struct arm_smmu_vmid *vmid;
+	unsigned int i;
+
+	t->smmu.vmid_bits = bits;
+
+	/* All numbers but 0, each once, from the top down */
+	for (i = top; i; i--) {
+		vmid = vt_alloc(t, NULL);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vmid);
+		KUNIT_ASSERT_EQ(test, vmid->id, i);
+		KUNIT_ASSERT_EQ(test, vmid->users, 1);
+	}
+	vmid = vt_alloc(t, NULL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vmid), -ENOSPC);
+
+	/* The one that comes back is the one that is given out */
+	vt_put(vt_find(t, 3));
+	vmid = vt_alloc(t, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vmid);
+	KUNIT_EXPECT_EQ(test, vmid->id, 3);
+
+	mutex_lock(&arm_smmu_asid_lock);
+	KUNIT_EXPECT_NULL(test, arm_smmu_vmid_find(&t->smmu, 0));
+	for (i = 1; i <= top; i++) {
+		vmid = arm_smmu_vmid_find(&t->smmu, i);
+		if (!vmid || vmid->id != i) {
+			KUNIT_FAIL(test, "VMID %u lost", i);
+			break;
+		}
+		arm_smmu_vmid_put(vmid);
+	}
+	mutex_unlock(&arm_smmu_asid_lock);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&t->smmu.vmids));
+
+	vmid = vt_alloc(t, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vmid);
+	KUNIT_EXPECT_EQ(test, vmid->id, top);
+	vt_put(vmid);
+}
+
+static void vt_registry_claim(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_vmid *vmid, *other;
+
+	vt_need_kvm(t);
+	t->vms[0].pin.vmid = 5;
+	vmid = vt_claim(t, &t->vms[0], s2);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vmid);
+	KUNIT_EXPECT_EQ(test, vmid->id, 5);
+	KUNIT_EXPECT_EQ(test, vmid->users, 1);
+	KUNIT_EXPECT_PTR_EQ(test, vmid->s2, s2);
+	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, 5), vmid);
+
+	/* Busy: a VM's number, a private one */
+	t->vms[1].pin.vmid = 5;
+	other = vt_claim(t, &t->vms[1], s2);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(other), -EBUSY);
+	t->vms[1].pin.vmid = s2->s2_cfg.vmid->id;
+	other = vt_claim(t, &t->vms[1], s2);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(other), -EBUSY);
+	KUNIT_EXPECT_EQ(test, t->vms[1].refs, 0);
+
+	/* The pin goes with the last user, and only then */
+	mutex_lock(&arm_smmu_asid_lock);
+	arm_smmu_vmid_get(vmid);
+	mutex_unlock(&arm_smmu_asid_lock);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
+	vt_put(vmid);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
+	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, 5), vmid);
+	vt_put(vmid);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+	KUNIT_EXPECT_NULL(test, vt_find(t, 5));
+}
+
+/* A private number that KVM's has met is passed over, not given out twice */
+static void vt_registry_meet(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_vmid *claimed, *above, *below;
+
+	vt_need_kvm(t);
+	t->vms[0].pin.vmid = VT_TOP - 1;
+	claimed = vt_claim(t, &t->vms[0], NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, claimed);
+	above = vt_alloc(t, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, above);
+	below = vt_alloc(t, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, below);
+	KUNIT_EXPECT_EQ(test, above->id, VT_TOP);
+	KUNIT_EXPECT_EQ(test, below->id, VT_TOP - 2);
+	vt_put(below);
+	vt_put(above);
+	vt_put(claimed);
+}
+
+static void vt_registry_dirty(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_vmid *vmid, *other;
+
+	vt_need_kvm(t);
+	vmid = vt_claim(t, &t->vms[0], vt_new_s2(t));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vmid);
+	vmid->dirty = true;
+	vt_put(vmid);
+
+	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, t->vms[0].pin.vmid), vmid);
+	KUNIT_EXPECT_NULL(test, vmid->s2);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
+	other = vt_claim(t, &t->vms[0], t->s2s[0]);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(other), -EBUSY);
+	/* vt_exit() sees whether the reset of the SMMU drops the pin */
+}
+
+static void vt_registry_swap(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_vmid *a = vt_alloc(t, NULL);
+	struct arm_smmu_vmid *b = vt_alloc(t, NULL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, a);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, b);
+	mutex_lock(&arm_smmu_asid_lock);
+	arm_smmu_vmid_swap(a, b);
+	KUNIT_EXPECT_EQ(test, a->id, VT_TOP - 1);
+	KUNIT_EXPECT_EQ(test, b->id, VT_TOP);
+	KUNIT_EXPECT_PTR_EQ(test, arm_smmu_vmid_find(&t->smmu, VT_TOP), b);
+	KUNIT_EXPECT_PTR_EQ(test, arm_smmu_vmid_find(&t->smmu, VT_TOP - 1), a);
+	mutex_unlock(&arm_smmu_asid_lock);
+	vt_put(a);
+	vt_put(b);
+}
+
+/*
+ * Memory that runs out. should_failslab() is there to be told so, and a kprobe can
+ * do it to this task alone.
+ */
+#if IS_BUILTIN(CONFIG_ARM_SMMU_V3_KUNIT_TEST) && IS_ENABLED(CONFIG_FAILSLAB) && \
+	IS_ENABLED(CONFIG_FUNCTION_ERROR_INJECTION)
+static struct task_struct *vt_nomem_task;
+static unsigned int vt_nomem_after, vt_nomem_failed;
+
+static int vt_nomem_handler(struct kprobe *p, struct pt_regs *regs)
+{
+	if (current != vt_nomem_task)
+		return 0;
+	if (vt_nomem_after) {
+		vt_nomem_after--;
+		return 0;
+	}
+	vt_nomem_failed++;
+	regs_set_return_value(regs, -ENOMEM);
+	override_function_with_return(regs);
+	return 1;
+}
+NOKPROBE_SYMBOL(vt_nomem_handler);
+
+static struct kprobe vt_nomem_probe = {
+	.symbol_name = "should_failslab",
+	.pre_handler = vt_nomem_handler,
+};
+
+static void vt_nomem_unregister(void *unused)
+{
+	unregister_kprobe(&vt_nomem_probe);
+}
+
+static void vt_nomem_init(struct kunit *test)
+{
+	/* What an earlier test has left */
+	vt_nomem_probe.addr = NULL;
+	vt_nomem_probe.flags = 0;
+	KUNIT_ASSERT_EQ(test, register_kprobe(&vt_nomem_probe), 0);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, vt_nomem_unregister,
+						  NULL),
+			0);
+}
+
+static void vt_nomem_start(unsigned int after)
+{
+	vt_nomem_after = after;
+	vt_nomem_failed = 0;
+	WRITE_ONCE(vt_nomem_task, current);
+}
+
+/* How many allocations failed */
+static unsigned int vt_nomem_stop(void)
+{
+	WRITE_ONCE(vt_nomem_task, NULL);
+	return vt_nomem_failed;
+}
+#else
+static void vt_nomem_init(struct kunit *test)
+{
+	kunit_skip(test, "needs FAILSLAB and FUNCTION_ERROR_INJECTION");
+}
+
+static void vt_nomem_start(unsigned int after)
+{
+}
+
+static unsigned int vt_nomem_stop(void)
+{
+	return 0;
+}
+#endif
+
+static void vt_registry_nomem(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_vmid *private, *shared;
+	unsigned int after, failed;
+
+	vt_need_kvm(t);
+	vt_nomem_init(test);
+	for (after = 0, failed = 1; failed; after++) {
+		vt_nomem_start(after);
+		private = vt_alloc(t, NULL);
+		shared = IS_ERR(private) ? ERR_PTR(-ENOMEM) :
+					   vt_claim(t, &t->vms[0], NULL);
+		failed = vt_nomem_stop();
+
+		if (IS_ERR(private))
+			KUNIT_EXPECT_EQ(test, PTR_ERR(private), -ENOMEM);
+		else
+			vt_put(private);
+		if (IS_ERR(shared))
+			KUNIT_EXPECT_EQ(test, PTR_ERR(shared), -ENOMEM);
+		else
+			vt_put(shared);
+		KUNIT_EXPECT_TRUE(test, xa_empty(&t->smmu.vmids));
+		KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+		KUNIT_ASSERT_LT(test, after, 64);
+	}
+	/* At least the two objects and a node of the xarray */
+	KUNIT_EXPECT_GT(test, after, 3);
+}
+
+/* What is in an STE */
+
+struct vt_vste {
+	unsigned int vcfg;
+	unsigned int cfg;
+	const char *desc;
+};
+
+static const struct vt_vste vt_vstes[] = {
+	{ STRTAB_STE_0_CFG_S1_TRANS, STRTAB_STE_0_CFG_NESTED, "translate" },
+	{ STRTAB_STE_0_CFG_BYPASS, STRTAB_STE_0_CFG_S2_TRANS, "bypass" },
+	{ STRTAB_STE_0_CFG_ABORT, STRTAB_STE_0_CFG_ABORT, "abort" },
+	{ VT_STE_INVALID, STRTAB_STE_0_CFG_ABORT, "invalid" },
+};
+KUNIT_ARRAY_PARAM_DESC(vt_vste, vt_vstes, desc);
+
+/* The STE of a direct attachment, in another way than the driver makes it */
+static void vt_expect_ste(struct vt *t, const struct arm_smmu_ste *ste,
+			  struct arm_smmu_domain *s2, u16 id, unsigned int cfg)
+{
+	struct arm_smmu_ste want = {};
+	struct arm_smmu_master *master = &t->devs[0].master;
+
+	if (cfg == STRTAB_STE_0_CFG_ABORT) {
+		want.data[0] = cpu_to_le64(STRTAB_STE_0_V);
+	} else {
+		arm_smmu_make_s2_domain_ste(&want, master, s2, false);
+		KUNIT_EXPECT_EQ(t->test, vt_ste_vmid(&want), 0);
+		want.data[2] |= cpu_to_le64(id);
+		KUNIT_EXPECT_EQ(t->test, le64_to_cpu(ste->data[3]), vt_ttb(s2));
+	}
+	if (cfg == STRTAB_STE_0_CFG_NESTED) {
+		want.data[0] = cpu_to_le64(
+			STRTAB_STE_0_V |
+			FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED) |
+			vt_s1ctx(t, t->vsmmus[0]));
+		want.data[1] |= cpu_to_le64(FIELD_PREP(STRTAB_STE_1_S1CIR, 1) |
+					    FIELD_PREP(STRTAB_STE_1_S1COR, 2) |
+					    FIELD_PREP(STRTAB_STE_1_S1CSH, 3) |
+					    STRTAB_STE_1_MEV);
+	}
+	KUNIT_EXPECT_EQ(t->test, vt_ste_cfg(ste), cfg);
+	KUNIT_EXPECT_MEMEQ(t->test, ste, &want, sizeof(want));
+}
+
+static void vt_ste_nested(struct kunit *test)
+{
+	const struct vt_vste *p = test->param_value;
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	t->vms[0].pin.vmid = 0x5a;
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	KUNIT_EXPECT_NE(test, s2->s2_cfg.vmid->id, 0x5a);
+	KUNIT_ASSERT_EQ(test, vt_vdevice(t, 1, vsmmu, &t->vms[0]), 0);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, vt_nested(t, vsmmu, p->vcfg)), 0);
+	vt_expect_ste(t, vt_ste(t, 1), s2, 0x5a, p->cfg);
+}
+
+static void vt_ste_direct(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *s2_b = vt_new_s2(t);
+
+	vt_need_kvm(t);
+	/* Also with a vSMMU over it that has another number */
+	vt_must_share(t, s2_b, &t->vms[0]);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 0, &s2->domain), 0);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2_b->domain), 0);
+	vt_expect_ste(t, vt_ste(t, 0), s2, VT_TOP, STRTAB_STE_0_CFG_S2_TRANS);
+	vt_expect_ste(t, &t->table[2], s2, VT_TOP, STRTAB_STE_0_CFG_S2_TRANS);
+	vt_expect_ste(t, vt_ste(t, 1), s2_b, VT_TOP - 1,
+		      STRTAB_STE_0_CFG_S2_TRANS);
+}
+
+/* From one STE of a stage-2 table to another */
+
+enum vt_state {
+	VT_DIRECT,
+	VT_BYPASS_A,
+	VT_TRANSLATE_A,
+	VT_TRANSLATE_B,
+};
+
+struct vt_transition {
+	enum vt_state from;
+	enum vt_state to;
+	unsigned int syncs;
+	bool breaks;
+	const char *desc;
+};
+
+/*
+ * vSMMU A has the VMID of its VM, B that of the stage-2 table, as has a direct
+ * attachment. A change of nothing but S2VMID takes one sync. Switching stage 1 on
+ * takes two, for qword 1 and then 0, and switching it off three: MEV goes before,
+ * the other bits of qword 1 after.
+ */
+static const struct vt_transition vt_transitions[] = {
+	{ VT_DIRECT, VT_BYPASS_A, 1, false, "direct to bypass" },
+	{ VT_BYPASS_A, VT_DIRECT, 1, false, "bypass to direct" },
+	{ VT_DIRECT, VT_TRANSLATE_A, 3, false, "direct to translate" },
+	{ VT_TRANSLATE_A, VT_DIRECT, 4, false, "translate to direct" },
+	{ VT_DIRECT, VT_TRANSLATE_B, 2, false, "direct to translate, same VMID" },
+	{ VT_TRANSLATE_B, VT_DIRECT, 3, false, "translate to direct, same VMID" },
+	{ VT_BYPASS_A, VT_TRANSLATE_A, 2, false, "bypass to translate" },
+	{ VT_TRANSLATE_A, VT_BYPASS_A, 3, false, "translate to bypass" },
+	{ VT_BYPASS_A, VT_TRANSLATE_B, 3, false, "bypass to another's translate" },
+	{ VT_TRANSLATE_B, VT_BYPASS_A, 4, false, "translate to another's bypass" },
+	{ VT_TRANSLATE_A, VT_TRANSLATE_B, 3, true, "translate to another's" },
+};
+KUNIT_ARRAY_PARAM_DESC(vt_transition, vt_transitions, desc);
+
+struct vt_seen {
+	struct arm_smmu_ste *ste;
+	u64 s2ttb;
+	u64 ctx[2];
+	u16 id[2];
+	unsigned int syncs;
+	bool broken;
+};
+
+static void vt_see_ste(struct vt *t, const struct vt_cmd *cmd)
+{
+	struct vt_seen *seen = t->data;
+	u64 data0 = le64_to_cpu(seen->ste->data[0]);
+	unsigned int i;
+
+	if (cmd->op != CMDQ_OP_CFGI_STE)
+		return;
+	seen->syncs++;
+	if (!(data0 & STRTAB_STE_0_V)) {
+		seen->broken = true;
+		return;
+	}
+	KUNIT_EXPECT_EQ(t->test,
+			le64_to_cpu(seen->ste->data[3]) & STRTAB_STE_3_S2TTB_MASK,
+			seen->s2ttb);
+	if (vt_ste_cfg(seen->ste) != STRTAB_STE_0_CFG_NESTED) {
+		KUNIT_EXPECT_EQ(t->test, vt_ste_cfg(seen->ste),
+				STRTAB_STE_0_CFG_S2_TRANS);
+		return;
+	}
+	/* Stage 1 is on, and never under another guest's VMID */
+	i = vt_ste_s1ctx(seen->ste) == seen->ctx[1];
+	KUNIT_EXPECT_EQ(t->test, vt_ste_s1ctx(seen->ste), seen->ctx[i]);
+	KUNIT_EXPECT_EQ(t->test, vt_ste_vmid(seen->ste), seen->id[i]);
+}
+
+static void vt_enter(struct vt *t, enum vt_state state,
+		     struct arm_smmu_domain *s2)
+{
+	struct arm_vsmmu *a = t->vsmmus[0], *b = t->vsmmus[1];
+	struct iommu_domain *domain;
+
+	switch (state) {
+	case VT_DIRECT:
+		KUNIT_ASSERT_EQ(t->test, vt_attach(t, 1, &s2->domain), 0);
+		break;
+	case VT_BYPASS_A:
+		domain = vt_nested(t, a, STRTAB_STE_0_CFG_BYPASS);
+		KUNIT_ASSERT_EQ(t->test, vt_attach(t, 1, domain), 0);
+		break;
+	case VT_TRANSLATE_A:
+		vt_attach_translate(t, 1, a, &t->vms[0]);
+		break;
+	case VT_TRANSLATE_B:
+		vt_attach_translate(t, 1, b, NULL);
+		break;
+	}
+}
+
+static void vt_ste_transition(struct kunit *test)
+{
+	const struct vt_transition *p = test->param_value;
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *a, *b;
+	struct vt_seen seen = {};
+
+	vt_need_kvm(t);
+	a = vt_must_share(t, s2, &t->vms[0]);
+	b = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	KUNIT_EXPECT_PTR_EQ(test, b->vmid, s2->s2_cfg.vmid);
+
+	vt_enter(t, p->from, s2);
+	seen.ste = vt_ste(t, 1);
+	seen.s2ttb = vt_ttb(s2);
+	seen.ctx[0] = vt_s1ctx(t, a);
+	seen.ctx[1] = vt_s1ctx(t, b);
+	seen.id[0] = a->vmid->id;
+	seen.id[1] = b->vmid->id;
+	t->data = &seen;
+	t->at_cmd = vt_see_ste;
+	vt_enter(t, p->to, s2);
+	t->at_cmd = NULL;
+
+	KUNIT_EXPECT_EQ(test, seen.broken, p->breaks);
+	KUNIT_EXPECT_EQ(test, seen.syncs, p->syncs);
+	KUNIT_EXPECT_EQ(test, vt_ste_vmid(seen.ste),
+			p->to == VT_DIRECT || p->to == VT_TRANSLATE_B ?
+				seen.id[1] :
+				seen.id[0]);
+}
+
+/* arm_smmu_ste_vmid_step() is for STEs of one stage-2 table, and for live ones */
+static void vt_ste_no_step(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t), *s2_b = vt_new_s2(t);
+	struct arm_smmu_ste direct, nested, other, step;
+	struct arm_smmu_vmid vmid = { .id = 5 };
+
+	arm_smmu_make_s2_domain_ste(&direct, &t->devs[0].master, s2, false);
+	arm_smmu_ste_set_vmid(&direct, s2->s2_cfg.vmid);
+	arm_smmu_make_s2_domain_ste(&nested, &t->devs[0].master, s2, false);
+	nested.data[0] |= cpu_to_le64(
+		FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED));
+	arm_smmu_ste_set_vmid(&nested, &vmid);
+	KUNIT_EXPECT_TRUE(test, arm_smmu_ste_vmid_step(&direct, &nested, &step));
+	KUNIT_EXPECT_TRUE(test, arm_smmu_ste_vmid_step(&nested, &direct, &step));
+
+	arm_smmu_make_s2_domain_ste(&other, &t->devs[0].master, s2_b, false);
+	arm_smmu_ste_set_vmid(&other, s2_b->s2_cfg.vmid);
+	KUNIT_EXPECT_FALSE(test, arm_smmu_ste_vmid_step(&other, &nested, &step));
+	KUNIT_EXPECT_FALSE(test, arm_smmu_ste_vmid_step(&nested, &other, &step));
+
+	arm_smmu_make_abort_ste(&other);
+	KUNIT_EXPECT_FALSE(test, arm_smmu_ste_vmid_step(&other, &nested, &step));
+	other = direct;
+	other.data[0] &= ~cpu_to_le64(STRTAB_STE_0_V);
+	KUNIT_EXPECT_FALSE(test, arm_smmu_ste_vmid_step(&other, &nested, &step));
+}
+
+/* Attaching */
+
+static void vt_attach_commands(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	VT_EXPECT_LOG(t);
+
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
+	VT_EXPECT_LOG(t, VT_CFGI(9), VT_SYNC, VT_CFGI(9), VT_SYNC);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 2);
+
+	/* The other device still uses the number of the table */
+	vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(5),
+		      VT_SYNC);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	VT_EXPECT_USERS(t, s2, 1, 1);
+
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 2), 0);
+	VT_EXPECT_LOG(t, VT_CFGI(9), VT_SYNC, VT_CFGI(9), VT_SYNC,
+		      VT_VMALL(VT_TOP), VT_SYNC);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 0);
+	VT_EXPECT_USERS(t, s2, 1, 1);
+
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC, VT_VMALL(1),
+		      VT_SYNC);
+	VT_EXPECT_USERS(t, s2, 1, 0);
+
+	/* Nothing is left to flush when the owners go */
+	vt_free_s2(t, vt_new_s2(t));
+	VT_EXPECT_LOG(t);
+}
+
+/* I8: a vSMMU that shares nothing makes no difference to the commands */
+static void vt_attach_private(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	vt_clear_log(t);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(5),
+		      VT_SYNC);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC,
+		      VT_VMALL(VT_TOP), VT_SYNC);
+}
+
+/* Which commands an unmap takes while two numbers are live */
+static void vt_attach_unmap(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 0, &s2->domain), 0);
+	vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
+	vt_check_unmap(t, s2);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(t->s2_hits, VT_VMIDS), 2);
+	KUNIT_EXPECT_TRUE(test, test_bit(VT_TOP, t->s2_hits));
+	KUNIT_EXPECT_TRUE(test, test_bit(1, t->s2_hits));
+
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 0), 0);
+	vt_check_unmap(t, s2);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(t->s2_hits, VT_VMIDS), 1);
+	KUNIT_EXPECT_TRUE(test, test_bit(1, t->s2_hits));
+}
+
+struct vt_failure {
+	enum vt_fault fault;
+	unsigned int at;
+};
+
+static const struct vt_failure vt_detach_failures[] = {
+	{ VT_CERROR, 1 }, { VT_CERROR, 2 }, { VT_CERROR, 3 },
+	{ VT_TIMEOUT, 1 }, { VT_TIMEOUT, 2 }, { VT_TIMEOUT, 3 },
+};
+
+static void vt_failure_desc(const struct vt_failure *p, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s at sync %u",
+		 p->fault == VT_CERROR ? "CERROR" : "timeout", p->at);
+}
+KUNIT_ARRAY_PARAM(vt_detach_failure, vt_detach_failures, vt_failure_desc);
+
+/* I3: a command fails while the last STE with a VMID goes away */
+static void vt_detach_fails(struct kunit *test)
+{
+	const struct vt_failure *p = test->param_value;
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+	unsigned int i;
+
+	vt_need_kvm(t);
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
+
+	for (i = 1; i <= 2; i++) {
+		vt_clear_log(t);
+		t->fail_at = p->at;
+		t->fault = p->fault;
+		KUNIT_ASSERT_EQ(test, vt_detach(t, i), 0);
+		KUNIT_EXPECT_EQ(test, t->syncs, 3);
+	}
+	KUNIT_EXPECT_TRUE(test, vsmmu->vmid->dirty);
+	KUNIT_EXPECT_TRUE(test, s2->s2_cfg.vmid->dirty);
+	VT_EXPECT_USERS(t, s2, 1, 1);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+
+	/* Neither the VM nor another vSMMU nor another table gets them */
+	vt_free_vsmmu(t, vsmmu);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, s2, &t->vms[0],
+						     VT_SHARE)),
+			-EBUSY);
+	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 1);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	vt_free_vsmmu(t, vsmmu);
+	vt_free_s2(t, s2);
+	s2 = vt_new_s2(t);
+	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP - 1);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 3);
+}
+
+/* A command of attaching that fails does no harm to a number that is not left */
+static void vt_attach_fails(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+
+	t->fail_at = 1;
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	KUNIT_EXPECT_FALSE(test, s2->s2_cfg.vmid->dirty);
+	vt_clear_log(t);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 0);
+	KUNIT_EXPECT_FALSE(test, s2->s2_cfg.vmid->dirty);
+}
+
+/* What the driver counts as a failed command: the real queue, in memory */
+static void vt_cmdq_errors(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_device *smmu = &t->smmu;
+	struct arm_smmu_queue *q = &smmu->cmdq.q;
+	u32 *regs = kunit_kcalloc(test, 2, sizeof(*regs), GFP_KERNEL);
+	struct arm_smmu_cmd cmd;
+	int before = arm_smmu_cmdq_errors(smmu);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, regs);
+	q->llq.max_n_shift = 7;
+	q->ent_dwords = CMDQ_ENT_DWORDS;
+	q->base = kunit_kcalloc(test, 1 << 7, sizeof(cmd), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q->base);
+	q->prod_reg = (u32 __iomem *)&regs[0];
+	q->cons_reg = (u32 __iomem *)&regs[1];
+	KUNIT_ASSERT_EQ(test, arm_smmu_cmdq_init(smmu, &smmu->cmdq), 0);
+
+	/* An illegal command is skipped, and the CMD_SYNC behind it completes */
+	q->base[0] = cpu_to_le64(CMDQ_OP_TLBI_S12_VMALL);
+	regs[1] = FIELD_PREP(CMDQ_CONS_ERR, CMDQ_ERR_CERROR_ILL_IDX);
+	__arm_smmu_cmdq_skip_err(smmu, &smmu->cmdq);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(q->base[0]) & CMDQ_0_OP,
+			CMDQ_OP_CMD_SYNC);
+	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 1);
+
+	/* Nothing is skipped here */
+	regs[1] = FIELD_PREP(CMDQ_CONS_ERR, CMDQ_ERR_CERROR_ABT_IDX);
+	__arm_smmu_cmdq_skip_err(smmu, &smmu->cmdq);
+	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 1);
+
+	/* An SMMU that does not answer; the driver waits for a second */
+	regs[1] = 0;
+	kunit_deactivate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist);
+	cmd = (struct arm_smmu_cmd){ .data = { CMDQ_OP_TLBI_S12_VMALL } };
+	i = __arm_smmu_cmdq_issue_cmdlist(smmu, &smmu->cmdq, &cmd, 1, true);
+	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
+				   vt_issue);
+	KUNIT_EXPECT_EQ(test, (int)i, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, regs[0], 2);
+	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 2);
+}
+
+/* Which VMID a vSMMU gets */
+
+/* Another guest's stage-1 entries must be gone when its VMID is handed on */
+static void vt_choose_after_another(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	vt_free_vsmmu(t, vsmmu);
+	vt_clear_log(t);
+
+	/* The direct attachment has kept the number from being flushed */
+	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	VT_EXPECT_LOG(t, VT_NH_ALL(VT_TOP), VT_SYNC);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	vt_free_vsmmu(t, vsmmu);
+
+	/* No guest since */
+	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	VT_EXPECT_LOG(t);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 2), 0);
+	vt_free_vsmmu(t, vsmmu);
+	vt_clear_log(t);
+
+	/* The last detach has flushed everything */
+	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	VT_EXPECT_LOG(t);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+}
+
+/* If they cannot be flushed, the next guest gets another number */
+static void vt_choose_flush_fails(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	vt_free_vsmmu(t, vsmmu);
+	vt_clear_log(t);
+	t->fail_at = 1;
+	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 1);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+}
+
+static void vt_choose_second(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *a, *b;
+
+	a = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	b = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	KUNIT_EXPECT_PTR_EQ(test, a->vmid, s2->s2_cfg.vmid);
+	KUNIT_EXPECT_EQ(test, a->vmid->users, 2);
+	KUNIT_EXPECT_NE(test, b->vmid->id, a->vmid->id);
+	KUNIT_EXPECT_PTR_EQ(test, b->vmid->s2, s2);
+	KUNIT_EXPECT_EQ(test, b->vmid->users, 1);
+	vt_attach_translate(t, 1, a, NULL);
+	vt_attach_translate(t, 2, b, NULL);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 1);
+}
+
+static void vt_choose_share(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 1);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->users, 1);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid->s2, s2);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid->vsmmu, vsmmu);
+	KUNIT_EXPECT_PTR_EQ(test, s2->s2_cfg.shared, vsmmu->vmid);
+	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
+	KUNIT_EXPECT_EQ(test, t->out_flags,
+			IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED);
+
+	vt_free_vsmmu(t, vsmmu);
+	KUNIT_EXPECT_NULL(test, s2->s2_cfg.shared);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+	KUNIT_EXPECT_NULL(test, vt_find(t, 1));
+
+	/* The other way round: the next VM, and the same number again */
+	vsmmu = vt_must_share(t, s2, &t->vms[1]);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 2);
+	vt_free_vsmmu(t, vsmmu);
+	vt_must_share(t, s2, &t->vms[0]);
+}
+
+/* Not asked for: with BTM if possible, without BTM not at all */
+static void vt_choose_btm(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	vsmmu = vt_must_vsmmu(t, s2, &t->vms[0], 0);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	KUNIT_EXPECT_EQ(test, t->out_flags, 0);
+	vt_free_vsmmu(t, vsmmu);
+
+	t->smmu.features |= ARM_SMMU_FEAT_BTM;
+	vsmmu = vt_must_vsmmu(t, s2, &t->vms[0], 0);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 1);
+	KUNIT_EXPECT_EQ(test, t->out_flags,
+			IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED |
+				IOMMU_VIOMMU_ARM_SMMUV3_BTM);
+	vt_free_vsmmu(t, vsmmu);
+
+	/* A VMM that knows nothing of it */
+	vsmmu = vt_must_vsmmu(t, s2, &t->vms[0], VT_NO_DATA);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 1);
+	vt_free_vsmmu(t, vsmmu);
+
+	vsmmu = vt_must_vsmmu(t, s2, NULL, 0);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	KUNIT_EXPECT_EQ(test, t->out_flags, 0);
+}
+
+/* Asked for: @err. Not asked for, with BTM on: a private one. */
+static void vt_expect_refused(struct vt *t, struct arm_smmu_domain *s2,
+			      struct vt_vm *vm, int err)
+{
+	struct arm_smmu_vmid *shared = s2->s2_cfg.shared;
+	unsigned int vmids = vt_count_vmids(t);
+	int refs = vm ? vm->refs : 0;
+	struct arm_vsmmu *vsmmu;
+
+	vsmmu = vt_new_vsmmu(t, s2, vm, VT_SHARE);
+	KUNIT_EXPECT_EQ(t->test, PTR_ERR_OR_ZERO(vsmmu), err);
+	KUNIT_EXPECT_EQ(t->test, vt_count_vmids(t), vmids);
+	KUNIT_EXPECT_EQ(t->test, vm ? vm->refs : 0, refs);
+	KUNIT_EXPECT_PTR_EQ(t->test, s2->s2_cfg.shared, shared);
+
+	t->smmu.features |= ARM_SMMU_FEAT_BTM;
+	vsmmu = vt_must_vsmmu(t, s2, vm, 0);
+	KUNIT_EXPECT_NULL(t->test, vsmmu->vmid->pin);
+	KUNIT_EXPECT_EQ(t->test, t->out_flags, 0);
+	vt_free_vsmmu(t, vsmmu);
+	t->smmu.features &= ~ARM_SMMU_FEAT_BTM;
+	KUNIT_EXPECT_EQ(t->test, vt_count_vmids(t), vmids);
+	KUNIT_EXPECT_EQ(t->test, vm ? vm->refs : 0, refs);
+}
+
+static void vt_refuse_no_kvm(struct kunit *test)
+{
+	struct vt *t = test->priv;
+
+	vt_need_kvm(t);
+	vt_expect_refused(t, vt_new_s2(t), NULL, -ENODEV);
+}
+
+static void vt_refuse_by_kvm(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+
+	vt_need_kvm(t);
+	t->vms[0].err = -EOPNOTSUPP;
+	vt_expect_refused(t, s2, &t->vms[0], -EOPNOTSUPP);
+	t->vms[0].err = -ENOSPC;
+	vt_expect_refused(t, s2, &t->vms[0], -ENOSPC);
+	t->vms[0].err = -ENOMEM;
+	vt_expect_refused(t, s2, &t->vms[0], -ENOMEM);
+}
+
+/* I6: the number would fit, but another VM's would be cut to it */
+static void vt_refuse_width(struct kunit *test)
+{
+	struct vt *t = test->priv;
+
+	vt_need_kvm(t);
+	t->vms[0].pin.bits = 16;
+	vt_expect_refused(t, vt_new_s2(t), &t->vms[0], -EOPNOTSUPP);
+	t->vms[0].pin.vmid = 0x101;
+	vt_expect_refused(t, t->s2s[0], &t->vms[0], -EOPNOTSUPP);
+}
+
+/* The VM's number serves another stage-2 table, or another vSMMU */
+static void vt_refuse_taken(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *s2_b = vt_new_s2(t);
+
+	vt_need_kvm(t);
+	vt_must_share(t, s2, &t->vms[0]);
+	vt_expect_refused(t, s2_b, &t->vms[0], -EBUSY);
+	vt_expect_refused(t, s2, &t->vms[0], -EBUSY);
+	/* One stage-2 table is shared with one VM */
+	vt_expect_refused(t, s2, &t->vms[1], -EBUSY);
+	vt_must_share(t, s2_b, &t->vms[1]);
+}
+
+static void vt_refuse_dirty(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *s2_b = vt_new_s2(t);
+
+	vt_need_kvm(t);
+	s2_b->s2_cfg.vmid->dirty = true;
+	t->vms[0].pin.vmid = s2_b->s2_cfg.vmid->id;
+	vt_expect_refused(t, s2, &t->vms[0], -EBUSY);
+	vt_free_s2(t, s2_b);
+	vt_expect_refused(t, s2, &t->vms[0], -EBUSY);
+}
+
+static void vt_tegra_destroy(struct iommufd_viommu *viommu)
+{
+	arm_vsmmu_put_vmid(container_of(viommu, struct arm_vsmmu, core));
+}
+
+static const struct iommufd_viommu_ops vt_tegra_viommu_ops = {
+	.destroy = vt_tegra_destroy,
+};
+
+static int vt_tegra_init(struct arm_vsmmu *vsmmu,
+			 const struct iommu_user_data *user_data)
+{
+	vsmmu->core.ops = &vt_tegra_viommu_ops;
+	return 0;
+}
+
+static int vt_tegra_init_fails(struct arm_vsmmu *vsmmu,
+			       const struct iommu_user_data *user_data)
+{
+	return -ENXIO;
+}
+
+/* Hardware that takes commands from a guest knows the number */
+static void vt_refuse_tegra(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *s2_b = vt_new_s2(t);
+	unsigned int users = s2_b->s2_cfg.vmid->users;
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	t->smmu.impl_ops = &t->impl_ops;
+	t->smmu.features |= ARM_SMMU_FEAT_BTM;
+	t->impl_ops.vsmmu_init = vt_tegra_init_fails;
+	vsmmu = vt_new_vsmmu_type(t, s2_b, &t->vms[0], VT_NO_DATA,
+				  IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vsmmu), -ENXIO);
+	KUNIT_EXPECT_EQ(test, s2_b->s2_cfg.vmid->users, users);
+	KUNIT_EXPECT_NULL(test, s2_b->s2_cfg.vmid->vsmmu);
+
+	t->impl_ops.vsmmu_init = vt_tegra_init;
+	vsmmu = vt_new_vsmmu_type(t, s2_b, &t->vms[0], VT_NO_DATA,
+				  IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vsmmu);
+	KUNIT_EXPECT_NULL(test, vsmmu->vmid->pin);
+	t->smmu.features &= ~ARM_SMMU_FEAT_BTM;
+
+	t->vms[0].pin.vmid = vsmmu->vmid->id;
+	vt_expect_refused(t, s2, &t->vms[0], -EBUSY);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, t->vms[0].pin.vmid);
+
+	/* Once it is off, the number can move */
+	vt_free_vsmmu(t, vsmmu);
+	vt_must_share(t, s2, &t->vms[0]);
+}
+
+static void vt_refuse_request(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct iommu_viommu_arm_smmuv3 arg = { .out_flags = 1 };
+	struct iommu_user_data data = {
+		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+		.uptr = t->user,
+		.len = sizeof(arg),
+	};
+	struct arm_vsmmu *vsmmu;
+
+	vsmmu = vt_new_vsmmu(t, s2, &t->vms[0], 2);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vsmmu), -EOPNOTSUPP);
+
+	vsmmu = kunit_kzalloc(test, sizeof(*vsmmu), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vsmmu);
+	vsmmu->core.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
+	vsmmu->core.iommu_dev = &t->smmu.iommu;
+	KUNIT_ASSERT_EQ(test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
+	KUNIT_EXPECT_EQ(test,
+			arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
+						 NULL, &data),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->users, 1);
+
+	/* The answer cannot be written */
+	vt_need_kvm(t);
+	t->smmu.features |= ARM_SMMU_FEAT_BTM;
+	data.uptr = (void __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
+						 PROT_READ,
+						 MAP_ANONYMOUS | MAP_PRIVATE,
+						 0);
+	KUNIT_ASSERT_NOT_NULL(test, (__force void *)data.uptr);
+	KUNIT_EXPECT_EQ(test,
+			arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
+						 vt_kvm(&t->vms[0]), &data),
+			-EFAULT);
+	KUNIT_EXPECT_NULL(test, vsmmu->core.ops);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+	KUNIT_EXPECT_NULL(test, s2->s2_cfg.shared);
+	KUNIT_EXPECT_NULL(test, vt_find(t, 1));
+}
+
+static void vt_choose_nomem(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *s2_b = vt_new_s2(t);
+	struct iommu_user_data data = {
+		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+		.uptr = t->user,
+		.len = sizeof(struct iommu_viommu_arm_smmuv3),
+	};
+	struct iommu_viommu_arm_smmuv3 arg = { .flags = VT_SHARE };
+	unsigned int after, failed, enomem = 0;
+	struct arm_vsmmu *vsmmu;
+	int ret;
+
+	vt_need_kvm(t);
+	vt_nomem_init(test);
+	vsmmu = kunit_kzalloc(test, sizeof(*vsmmu), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vsmmu);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2_b->domain), 0);
+	KUNIT_ASSERT_EQ(test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
+	vsmmu->core.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
+	vsmmu->core.iommu_dev = &t->smmu.iommu;
+	/* The number has to be moved out of the way first */
+	t->vms[0].pin.vmid = s2_b->s2_cfg.vmid->id;
+
+	for (after = 0, failed = 1; failed; after++) {
+		vt_nomem_start(after);
+		ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
+					       vt_kvm(&t->vms[0]), &data);
+		failed = vt_nomem_stop();
+		vt_check(t);
+		if (!ret)
+			break;
+		enomem++;
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 2);
+		KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+		KUNIT_EXPECT_NULL(test, s2->s2_cfg.shared);
+		KUNIT_EXPECT_NULL(test, vsmmu->core.ops);
+		KUNIT_ASSERT_LT(test, after, 64);
+	}
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	/* Two objects, two arrays */
+	KUNIT_EXPECT_GE(test, enomem, 4);
+	if (!ret)
+		vsmmu->core.ops->destroy(&vsmmu->core);
+}
+
+static void vt_vdevice_of_other_vm(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *shared, *private;
+
+	vt_need_kvm(t);
+	shared = vt_must_share(t, s2, &t->vms[0]);
+	private = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	KUNIT_EXPECT_EQ(test, vt_vdevice(t, 1, shared, &t->vms[1]), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vt_vdevice(t, 1, shared, &t->vms[0]), 0);
+	/* Bound without KVM; and nothing is shared by the other vSMMU */
+	KUNIT_EXPECT_EQ(test, vt_vdevice(t, 1, shared, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vt_vdevice(t, 1, private, &t->vms[1]), 0);
+	/* A vSID stands for one StreamID */
+	KUNIT_EXPECT_EQ(test, vt_vdevice(t, 0, private, NULL), -EOPNOTSUPP);
+}
+
+/* Moving */
+
+static void vt_set_inv(struct arm_smmu_invs *invs, unsigned int i,
+		       struct arm_smmu_device *smmu, u8 type, u32 id, int users)
+{
+	invs->inv[i] = (struct arm_smmu_inv){
+		.smmu = smmu,
+		.type = type,
+		.id = id,
+		.size_opcode = 0x10 + type,
+		.nsize_opcode = 0x20 + type,
+		.pgsize = 12 + type,
+		.users = users,
+	};
+}
+
+static void vt_renumber(struct kunit *test)
+{
+	struct arm_smmu_device *smmus =
+		kunit_kcalloc(test, 2, sizeof(*smmus), GFP_KERNEL);
+	struct arm_smmu_invs *invs = arm_smmu_invs_alloc(6);
+	struct arm_smmu_invs *want = arm_smmu_invs_alloc(8);
+	struct arm_smmu_vmid vmid = { .smmu = smmus, .id = 7 };
+	struct arm_smmu_invs *got;
+	unsigned int keep;
+
+	KUNIT_ASSERT_NOT_NULL(test, smmus);
+	KUNIT_ASSERT_NOT_NULL(test, invs);
+	KUNIT_ASSERT_NOT_NULL(test, want);
+	kunit_add_action(test, (kunit_action_t *)kfree, invs);
+	kunit_add_action(test, (kunit_action_t *)kfree, want);
+
+	vt_set_inv(invs, 0, &smmus[0], INV_TYPE_S2_VMID, 7, 3);
+	vt_set_inv(invs, 1, &smmus[0], INV_TYPE_S2_VMID, 9, 0);
+	vt_set_inv(invs, 2, &smmus[0], INV_TYPE_S2_VMID, 200, 2);
+	vt_set_inv(invs, 3, &smmus[0], INV_TYPE_S2_VMID_S1_CLEAR, 7, 1);
+	vt_set_inv(invs, 4, &smmus[0], INV_TYPE_ATS_FULL, 7, 4);
+	vt_set_inv(invs, 5, &smmus[1], INV_TYPE_S2_VMID, 7, 5);
+	invs->num_trashes = 1;
+	invs->has_ats = true;
+
+	for (keep = 0; keep != 2; keep++) {
+		unsigned int n = 0;
+
+		if (keep)
+			vt_set_inv(want, n++, &smmus[0], INV_TYPE_S2_VMID, 7, 3);
+		vt_set_inv(want, n++, &smmus[0], INV_TYPE_S2_VMID, 200, 2);
+		vt_set_inv(want, n++, &smmus[0], INV_TYPE_S2_VMID, 250, 3);
+		if (keep)
+			vt_set_inv(want, n++, &smmus[0],
+				   INV_TYPE_S2_VMID_S1_CLEAR, 7, 1);
+		vt_set_inv(want, n++, &smmus[0], INV_TYPE_S2_VMID_S1_CLEAR, 250,
+			   1);
+		vt_set_inv(want, n++, &smmus[0], INV_TYPE_ATS_FULL, 7, 4);
+		vt_set_inv(want, n++, &smmus[1], INV_TYPE_S2_VMID, 7, 5);
+
+		got = arm_smmu_invs_renumber(invs, &vmid, 250, keep);
+		KUNIT_ASSERT_NOT_NULL(test, got);
+		KUNIT_EXPECT_EQ(test, got->num_invs, n);
+		KUNIT_EXPECT_EQ(test, got->num_trashes, 0);
+		KUNIT_EXPECT_TRUE(test, got->has_ats);
+		if (got->num_invs == n)
+			KUNIT_EXPECT_MEMEQ(test, got->inv, want->inv,
+					   n * sizeof(want->inv[0]));
+		kfree(got);
+	}
+
+	invs->num_invs = 4;
+	invs->has_ats = false;
+	got = arm_smmu_invs_renumber(invs, &vmid, 250, true);
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	KUNIT_EXPECT_FALSE(test, got->has_ats);
+	kfree(got);
+}
+
+/*
+ * Everything that can be attached under one number: device 0 directly, with a
+ * StreamID that occurs twice, 1 to a nested domain that translates, 2 to one that
+ * aborts.
+ */
+static struct arm_vsmmu *vt_attach_all(struct vt *t, struct arm_smmu_domain *s2)
+{
+	struct arm_vsmmu *vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	struct iommu_domain *domain;
+
+	KUNIT_ASSERT_PTR_EQ(t->test, vsmmu->vmid, s2->s2_cfg.vmid);
+	KUNIT_ASSERT_EQ(t->test, vt_attach(t, 0, &s2->domain), 0);
+	vt_attach_translate(t, 1, vsmmu, NULL);
+	domain = vt_nested(t, vsmmu, STRTAB_STE_0_CFG_ABORT);
+	KUNIT_ASSERT_EQ(t->test, vt_attach(t, 2, domain), 0);
+	vt_clear_log(t);
+	return vsmmu;
+}
+
+struct vt_watch {
+	struct arm_smmu_domain *s2;
+	u16 from, to;
+	unsigned int cmds;
+};
+
+static void vt_see_both(struct vt *t, const struct vt_cmd *cmd)
+{
+	struct vt_watch *watch = t->data;
+
+	watch->cmds++;
+	VT_EXPECT_USERS(t, watch->s2, watch->from, 3);
+	VT_EXPECT_USERS(t, watch->s2, watch->to, 3);
+	/* Neither number is for others meanwhile */
+	KUNIT_EXPECT_NOT_NULL(t->test, vt_find(t, watch->from));
+	KUNIT_EXPECT_NOT_NULL(t->test, vt_find(t, watch->to));
+}
+
+static void vt_expect_moved(struct vt *t, const struct arm_smmu_ste *before,
+			    u16 to)
+{
+	struct arm_smmu_ste want;
+	unsigned int i;
+
+	for (i = 0; i != VT_STREAMS; i++) {
+		want = before[i];
+		if (i == 1 || i == 2 || i == 5) {
+			want.data[2] &= ~cpu_to_le64(STRTAB_STE_2_S2VMID);
+			want.data[2] |= cpu_to_le64(to);
+		}
+		KUNIT_EXPECT_MEMEQ(t->test, &t->table[i], &want, sizeof(want));
+	}
+}
+
+static void vt_move(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_ste before[VT_STREAMS];
+	struct vt_watch watch = { .s2 = s2, .from = VT_TOP, .to = VT_TOP - 1 };
+	struct arm_vsmmu *vsmmu = vt_attach_all(t, s2);
+
+	VT_EXPECT_USERS(t, s2, VT_TOP, 3);
+	memcpy(before, t->table, sizeof(before));
+	t->data = &watch;
+	t->at_cmd = vt_see_both;
+	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
+	t->at_cmd = NULL;
+
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC, VT_CFGI(2),
+		      VT_SYNC, VT_VMALL(VT_TOP), VT_SYNC);
+	KUNIT_EXPECT_EQ(test, watch.cmds, 4);
+	vt_check(t);
+	vt_expect_moved(t, before, VT_TOP - 1);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 1);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	KUNIT_EXPECT_FALSE(test, vsmmu->vmid->dirty);
+	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, VT_TOP - 1), vsmmu->vmid);
+	KUNIT_EXPECT_NULL(test, vt_find(t, VT_TOP));
+	VT_EXPECT_USERS(t, s2, VT_TOP, 0);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 3);
+
+	/* Attaching and detaching go on where the move has left them */
+	vt_detach(t, 0);
+	vt_detach(t, 1);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 1);
+	vt_clear_log(t);
+	vt_detach(t, 2);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 0);
+	VT_EXPECT_LOG(t, VT_VMALL(VT_TOP - 1), VT_SYNC);
+}
+
+/* A StreamID that is the number, in the entry of a device's own TLB */
+static void vt_move_ats(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_invs *ats = arm_smmu_invs_alloc(1);
+	struct arm_smmu_invs *old = rcu_dereference_protected(s2->invs, true);
+	struct arm_smmu_invs *new;
+
+	KUNIT_ASSERT_NOT_NULL(test, ats);
+	kunit_add_action(test, (kunit_action_t *)kfree, ats);
+	vt_set_inv(ats, 0, &t->smmu, INV_TYPE_ATS_FULL, VT_TOP, 0);
+	ats->inv[0].size_opcode = CMDQ_OP_ATC_INV;
+	ats->inv[0].nsize_opcode = CMDQ_OP_ATC_INV;
+	new = arm_smmu_invs_merge(old, ats);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
+	rcu_assign_pointer(s2->invs, new);
+	kfree_rcu(old, rcu);
+
+	vt_attach_all(t, s2);
+	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
+	new = rcu_dereference_protected(s2->invs, true);
+	KUNIT_EXPECT_EQ(test, new->num_invs, 3);
+	KUNIT_EXPECT_TRUE(test, new->has_ats);
+	KUNIT_EXPECT_EQ(test, vt_inv_users(s2, INV_TYPE_ATS_FULL, VT_TOP), 1);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 3);
+}
+
+/* As it happens: the number that KVM chose is that of the sharer's own table */
+static void vt_move_own(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+
+	vt_need_kvm(t);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
+	vt_clear_log(t);
+	t->vms[0].pin.vmid = VT_TOP;
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	VT_EXPECT_LOG(t, VT_CFGI(9), VT_SYNC, VT_CFGI(5), VT_SYNC,
+		      VT_VMALL(VT_TOP), VT_SYNC);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP);
+	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP - 1);
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
+	vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 1);
+}
+
+/* Another table's, with its vSMMU; and that of one that nothing is attached to */
+static void vt_move_other(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *idle = vt_new_s2(t);
+	struct arm_smmu_domain *mine = vt_new_s2(t);
+
+	vt_need_kvm(t);
+	vt_attach_all(t, s2);
+	t->vms[0].pin.vmid = s2->s2_cfg.vmid->id;
+	vt_must_share(t, mine, &t->vms[0]);
+	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP - 3);
+	vt_clear_log(t);
+
+	t->vms[1].pin.vmid = idle->s2_cfg.vmid->id;
+	vt_must_share(t, idle, &t->vms[1]);
+	VT_EXPECT_LOG(t, VT_VMALL(VT_TOP - 1), VT_SYNC);
+	KUNIT_EXPECT_EQ(test, idle->s2_cfg.vmid->id, VT_TOP - 4);
+}
+
+static void vt_move_refused(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+	unsigned int i;
+
+	vt_need_kvm(t);
+	vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), -EBUSY);
+	s2->s2_cfg.vmid->dirty = true;
+	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), -EBUSY);
+	s2->s2_cfg.vmid->dirty = false;
+
+	/* No other number is left */
+	for (i = vt_count_vmids(t); i != VT_TOP; i++)
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vt_alloc(t, s2));
+	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), -ENOSPC);
+	VT_EXPECT_LOG(t);
+	for (i = VT_TOP - 1; i; i--)
+		if (i != vsmmu->vmid->id)
+			vt_put(vt_find(t, i));
+}
+
+static void vt_move_nomem(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_vmid *vmid = s2->s2_cfg.vmid;
+	struct arm_smmu_ste before[VT_STREAMS];
+	unsigned int after, failed, enomem = 0;
+	struct arm_smmu_invs *invs;
+	int ret;
+
+	vt_nomem_init(test);
+	vt_attach_all(t, s2);
+	memcpy(before, t->table, sizeof(before));
+	invs = rcu_dereference_protected(s2->invs, true);
+	for (after = 0, failed = 1; failed; after++) {
+		vt_nomem_start(after);
+		ret = vt_evict(vmid);
+		failed = vt_nomem_stop();
+		if (!ret)
+			break;
+		enomem++;
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, vmid->id, VT_TOP);
+		KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 1);
+		KUNIT_EXPECT_MEMEQ(test, t->table, before, sizeof(before));
+		KUNIT_EXPECT_PTR_EQ(test,
+				    rcu_dereference_protected(s2->invs, true),
+				    invs);
+		VT_EXPECT_LOG(t);
+		KUNIT_ASSERT_LT(test, after, 64);
+	}
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	/* The object, two arrays */
+	KUNIT_EXPECT_GE(test, enomem, 3);
+	KUNIT_EXPECT_EQ(test, vmid->id, VT_TOP - 1);
+}
+
+static const struct vt_failure vt_move_failures[] = {
+	{ VT_CERROR, 1 }, { VT_CERROR, 2 }, { VT_CERROR, 3 }, { VT_CERROR, 4 },
+	{ VT_TIMEOUT, 1 }, { VT_TIMEOUT, 2 }, { VT_TIMEOUT, 3 },
+	{ VT_TIMEOUT, 4 },
+};
+KUNIT_ARRAY_PARAM(vt_move_failure, vt_move_failures, vt_failure_desc);
+
+static void vt_move_fails(struct kunit *test)
+{
+	const struct vt_failure *p = test->param_value;
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_domain *mine = vt_new_s2(t);
+	struct arm_smmu_ste before[VT_STREAMS];
+	struct arm_vsmmu *vsmmu = vt_attach_all(t, s2);
+
+	vt_need_kvm(t);
+	memcpy(before, t->table, sizeof(before));
+	t->vms[0].pin.vmid = VT_TOP;
+	t->fail_at = p->at;
+	t->fault = p->fault;
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
+						     VT_SHARE)),
+			-EBUSY);
+	KUNIT_EXPECT_EQ(test, t->syncs, 4);
+	vt_clear_log(t);
+
+	/* All have the new number, but the old one may be in use yet */
+	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 2);
+	KUNIT_EXPECT_FALSE(test, vsmmu->vmid->dirty);
+	vt_expect_moved(t, before, VT_TOP - 2);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 3);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 2, 3);
+	KUNIT_ASSERT_NOT_NULL(test, vt_find(t, VT_TOP));
+	KUNIT_EXPECT_TRUE(test, vt_find(t, VT_TOP)->dirty);
+
+	/* And nobody gets it, now or when the devices are gone */
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
+						     VT_SHARE)),
+			-EBUSY);
+	vt_detach(t, 0);
+	vt_detach(t, 1);
+	vt_detach(t, 2);
+	VT_EXPECT_USERS(t, s2, VT_TOP, 3);
+	VT_EXPECT_USERS(t, s2, VT_TOP - 2, 0);
+	vt_free_vsmmu(t, vsmmu);
+	vt_free_s2(t, s2);
+	KUNIT_EXPECT_EQ(test,
+			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
+						     VT_SHARE)),
+			-EBUSY);
+	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 2);
+}
+
+/* The commands of a guest */
+
+struct vt_guest {
+	struct vt *t;
+	struct arm_vsmmu *vsmmu;
+	struct arm_smmu_vmid *evict;
+	struct completion done;
+	unsigned int num;
+	int ret;
+	bool started;
+};
+
+static int vt_guest_issue(struct vt_guest *guest)
+{
+	struct iommu_user_data_array array = {
+		.type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
+		.uptr = guest->t->user,
+		.entry_len = sizeof(struct iommu_viommu_arm_smmuv3_invalidate),
+		.entry_num = guest->num,
+	};
+	struct iommufd_viommu *viommu = &guest->vsmmu->core;
+	int ret = viommu->ops->cache_invalidate(viommu, &array);
+
+	guest->num = array.entry_num;
+	return ret;
+}
+
+static void vt_guest_cmd(struct vt *t, unsigned int i, u64 cmd)
+{
+	struct iommu_viommu_arm_smmuv3_invalidate arg = {
+		.cmd = { cpu_to_le64(cmd) },
+	};
+
+	KUNIT_ASSERT_EQ(t->test,
+			copy_to_user(t->user + i * sizeof(arg), &arg,
+				     sizeof(arg)),
+			0);
+}
+
+static int vt_guest_thread(void *data)
+{
+	struct vt_guest *guest = data;
+
+	current->kunit_test = guest->t->test;
+	if (guest->evict) {
+		guest->ret = vt_evict(guest->evict);
+	} else {
+		kthread_use_mm(guest->t->mm);
+		guest->ret = vt_guest_issue(guest);
+		kthread_unuse_mm(guest->t->mm);
+	}
+	complete(&guest->done);
+	return 0;
+}
+
+/* Start the other side in the middle of this one, and see it wait */
+static void vt_start_other(struct vt *t, const struct vt_cmd *cmd)
+{
+	struct vt_guest *guest = t->data;
+	struct task_struct *task;
+
+	if (guest->started)
+		return;
+	guest->started = true;
+	task = kthread_run(vt_guest_thread, guest, "vmid-test-guest");
+	if (IS_ERR(task)) {
+		KUNIT_FAIL(t->test, "no thread");
+		complete(&guest->done);
+		return;
+	}
+	msleep(100);
+	KUNIT_EXPECT_FALSE(t->test, completion_done(&guest->done));
+}
+
+/* Guest commands wait for a move, and then name the new number */
+static void vt_guest_waits(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct vt_guest guest = { .t = t, .num = 2 };
+
+	init_completion(&guest.done);
+	guest.vsmmu = vt_attach_all(t, s2);
+	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NSNH_ALL);
+	vt_guest_cmd(t, 1, CMDQ_OP_TLBI_NH_ASID);
+	t->data = &guest;
+	t->at_cmd = vt_start_other;
+	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
+	wait_for_completion(&guest.done);
+	t->at_cmd = NULL;
+
+	KUNIT_EXPECT_EQ(test, guest.ret, 0);
+	KUNIT_EXPECT_EQ(test, guest.num, 2);
+	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC, VT_CFGI(2),
+		      VT_SYNC, VT_VMALL(VT_TOP), VT_SYNC, VT_NH_ALL(VT_TOP - 1),
+		      { CMDQ_OP_TLBI_NH_ASID, VT_TOP - 1 }, VT_SYNC);
+}
+
+/* A move waits for the guest commands that have the old number */
+static void vt_guest_is_awaited(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct vt_guest guest = { .t = t, .num = 1 };
+	struct vt_guest mover = { .t = t, .evict = s2->s2_cfg.vmid };
+
+	init_completion(&mover.done);
+	guest.vsmmu = vt_attach_all(t, s2);
+	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NH_ALL);
+	t->data = &mover;
+	t->at_cmd = vt_start_other;
+	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), 0);
+	wait_for_completion(&mover.done);
+	t->at_cmd = NULL;
+
+	KUNIT_EXPECT_EQ(test, mover.ret, 0);
+	VT_EXPECT_LOG(t, VT_NH_ALL(VT_TOP), VT_SYNC, VT_CFGI(5), VT_SYNC,
+		      VT_CFGI(1), VT_SYNC, VT_CFGI(2), VT_SYNC,
+		      VT_VMALL(VT_TOP), VT_SYNC);
+}
+
+/* The VMID of a command is the vSMMU's, whatever the guest says */
+static void vt_guest_commands(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct vt_guest guest = { .t = t };
+
+	vt_need_kvm(t);
+	guest.vsmmu = vt_must_share(t, s2, &t->vms[0]);
+	vt_attach_translate(t, 1, guest.vsmmu, &t->vms[0]);
+	vt_clear_log(t);
+
+	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NSNH_ALL);
+	vt_guest_cmd(t, 1,
+		     CMDQ_OP_TLBI_NH_ALL | FIELD_PREP(CMDQ_TLBI_0_VMID, 0xff));
+	vt_guest_cmd(t, 2, CMDQ_OP_TLBI_NH_VA | FIELD_PREP(CMDQ_TLBI_0_VMID, 9));
+	vt_guest_cmd(t, 3, CMDQ_OP_TLBI_NH_VAA);
+	vt_guest_cmd(t, 4, CMDQ_OP_CFGI_CD_ALL |
+				   FIELD_PREP(CMDQ_CFGI_0_SID, 0x101));
+	guest.num = 5;
+	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), 0);
+	KUNIT_EXPECT_EQ(test, guest.num, 5);
+	VT_EXPECT_LOG(t, VT_NH_ALL(1), VT_NH_ALL(1),
+		      { CMDQ_OP_TLBI_NH_VA, 1 }, { CMDQ_OP_TLBI_NH_VAA, 1 },
+		      { CMDQ_OP_CFGI_CD_ALL, 5 }, VT_SYNC);
+
+	/* The ones before an illegal one are complete, and are told to be */
+	vt_guest_cmd(t, 2, CMDQ_OP_TLBI_S12_VMALL);
+	guest.num = 5;
+	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -EIO);
+	KUNIT_EXPECT_EQ(test, guest.num, 2);
+	VT_EXPECT_LOG(t, VT_NH_ALL(1), VT_NH_ALL(1), VT_SYNC);
+
+	/* Those of a batch that timed out are not */
+	guest.num = 2;
+	t->fail_at = 1;
+	t->fault = VT_TIMEOUT;
+	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, guest.num, 0);
+}
+
+static struct kunit_case vt_cases[] = {
+	KUNIT_CASE_PARAM(vt_registry_private, vt_width_gen_params),
+	KUNIT_CASE(vt_registry_claim),
+	KUNIT_CASE(vt_registry_meet),
+	KUNIT_CASE(vt_registry_dirty),
+	KUNIT_CASE(vt_registry_swap),
+	KUNIT_CASE(vt_registry_nomem),
+	KUNIT_CASE_PARAM(vt_ste_nested, vt_vste_gen_params),
+	KUNIT_CASE(vt_ste_direct),
+	KUNIT_CASE_PARAM(vt_ste_transition, vt_transition_gen_params),
+	KUNIT_CASE(vt_ste_no_step),
+	KUNIT_CASE(vt_attach_commands),
+	KUNIT_CASE(vt_attach_private),
+	KUNIT_CASE(vt_attach_unmap),
+	KUNIT_CASE_PARAM(vt_detach_fails, vt_detach_failure_gen_params),
+	KUNIT_CASE(vt_attach_fails),
+	KUNIT_CASE_SLOW(vt_cmdq_errors),
+	KUNIT_CASE(vt_choose_after_another),
+	KUNIT_CASE(vt_choose_flush_fails),
+	KUNIT_CASE(vt_choose_second),
+	KUNIT_CASE(vt_choose_share),
+	KUNIT_CASE(vt_choose_btm),
+	KUNIT_CASE(vt_choose_nomem),
+	KUNIT_CASE(vt_refuse_no_kvm),
+	KUNIT_CASE(vt_refuse_by_kvm),
+	KUNIT_CASE(vt_refuse_width),
+	KUNIT_CASE(vt_refuse_taken),
+	KUNIT_CASE(vt_refuse_dirty),
+	KUNIT_CASE(vt_refuse_tegra),
+	KUNIT_CASE(vt_refuse_request),
+	KUNIT_CASE(vt_vdevice_of_other_vm),
+	KUNIT_CASE(vt_renumber),
+	KUNIT_CASE(vt_move),
+	KUNIT_CASE(vt_move_ats),
+	KUNIT_CASE(vt_move_own),
+	KUNIT_CASE(vt_move_other),
+	KUNIT_CASE(vt_move_refused),
+	KUNIT_CASE(vt_move_nomem),
+	KUNIT_CASE_PARAM(vt_move_fails, vt_move_failure_gen_params),
+	KUNIT_CASE(vt_guest_waits),
+	KUNIT_CASE(vt_guest_is_awaited),
+	KUNIT_CASE(vt_guest_commands),
+	{},
+};
+
+static struct kunit_suite vt_suite = {
+	.name = "arm-smmu-v3-vmid",
+	.init = vt_init,
+	.exit = vt_exit,
+	.test_cases = vt_cases,
+};
+kunit_test_suite(vt_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+MODULE_DESCRIPTION("KUnit tests for the VMIDs of an SMMUv3");
+MODULE_LICENSE("GPL");
