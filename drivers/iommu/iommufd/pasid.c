@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables attached to the PASIDs of a device
+ *
+ * There may be 2^20 PASIDs on each group and most have one device, so what is
+ * kept for one is an xarray slot and an entry of 32 bytes. The entry is also
+ * the attach handle that the iommu core and the fault path know: replace cannot
+ * reuse it, as the core reads the handle without a lock, but allocates another.
+ *
+ * As for the RID, a PASID belongs to the group: the first device to attach
+ * programs all the devices of the group that have PASIDs, others that attach
+ * the same page table are only noted, and the last one to leave detaches.
+ *
+ * Locking: igroup->lock protects igroup->pasids, all its entries, their lists
+ * of devices and igroup->hwpt. It is taken after iommufd_ioas::mutex, where that
+ * is held, before iommu_group::mutex, which the core takes for each change of an
+ * attachment, and before iommufd_fault::mutex, under which the fault path reads
+ * handle.idev.
+ *
+ * Order of a change: all memory is allocated first, the hardware is changed
+ * next, and what follows cannot fail.
+ */
+#include <linux/iommu.h>
+#include <linux/iommufd.h>
+#include <linux/list.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "../iommu-priv.h"
+#include "iommufd_private.h"
+
+/* Entries looked at before other users of the group get a turn */
+#define IOMMUFD_PASID_SCAN_BATCH 1024
+
+/**
+ * struct iommufd_pasid_attach - One PASID of a group and its page table
+ * @handle: What the core knows of it; handle.idev is one of the devices
+ * @hwpt: The page table, with one user for each device
+ * @others: struct iommufd_pasid_member of the devices besides handle.idev
+ */
+struct iommufd_pasid_attach {
+	struct iommufd_attach_handle handle;
+	struct iommufd_hw_pagetable *hwpt;
+	struct hlist_head others;
+};
+
+static_assert(sizeof(struct iommufd_pasid_attach) <= 32);
+
+/**
+ * struct iommufd_pasid_member - One more device that shares an attachment
+ * @node: In iommufd_pasid_attach::others
+ * @idev: The device
+ */
+struct iommufd_pasid_member {
+	struct hlist_node node;
+	struct iommufd_device *idev;
+};
+
+typedef int (*iommufd_pasid_change_fn)(struct iommufd_device *idev,
+				       ioasid_t pasid,
+				       struct iommufd_hw_pagetable *hwpt);
+
+static struct iommufd_pasid_member *
+iommufd_pasid_find_other(struct iommufd_pasid_attach *attach,
+			 struct iommufd_device *idev)
+{
+	struct iommufd_pasid_member *other;
+
+	hlist_for_each_entry(other, &attach->others, node)
+		if (other->idev == idev)
+			return other;
+	return NULL;
+}
+
+static bool iommufd_pasid_has_device(struct iommufd_pasid_attach *attach,
+				     struct iommufd_device *idev)
+{
+	return attach->handle.idev == idev ||
+	       iommufd_pasid_find_other(attach, idev);
+}
+
+static int iommufd_pasid_check(struct iommufd_device *idev,
+			       struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_hw_pagetable *rid_hwpt = idev->igroup->hwpt;
+
+	if (!hwpt || !hwpt->pasid_compat)
+		return -EINVAL;
+	if (rid_hwpt && !rid_hwpt->pasid_compat)
+		return -EINVAL;
+	if (!iommufd_hwpt_compatible_device(hwpt, idev))
+		return -EINVAL;
+	return 0;
+}
+
+static struct iommufd_pasid_attach *
+iommufd_pasid_alloc(struct iommufd_device *idev,
+		    struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_pasid_attach *attach;
+
+	attach = kzalloc_obj(*attach, GFP_KERNEL_ACCOUNT);
+	if (!attach)
+		return NULL;
+	attach->handle.idev = idev;
+	attach->hwpt = hwpt;
+	return attach;
+}
+
+static int iommufd_pasid_attach_first(struct iommufd_device *idev,
+				      ioasid_t pasid,
+				      struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_pasid_attach *attach;
+	int rc;
+
+	rc = iommufd_pasid_check(idev, hwpt);
+	if (rc)
+		return rc;
+
+	attach = iommufd_pasid_alloc(idev, hwpt);
+	if (!attach)
+		return -ENOMEM;
+
+	rc = xa_insert(&igroup->pasids, pasid, attach, GFP_KERNEL);
+	if (rc)
+		goto err_free;
+
+	rc = iommu_attach_device_pasid(hwpt->domain, idev->dev, pasid,
+				       &attach->handle.handle);
+	if (rc)
+		goto err_erase;
+	return 0;
+
+err_erase:
+	xa_erase(&igroup->pasids, pasid);
+err_free:
+	kfree(attach);
+	return rc;
+}
+
+static int iommufd_pasid_attach_other(struct iommufd_pasid_attach *attach,
+				      struct iommufd_device *idev,
+				      struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_pasid_member *other;
+
+	if (iommufd_pasid_has_device(attach, idev))
+		return -EBUSY;
+	if (attach->hwpt != hwpt)
+		return -EINVAL;
+
+	other = kzalloc_obj(*other, GFP_KERNEL_ACCOUNT);
+	if (!other)
+		return -ENOMEM;
+	other->idev = idev;
+	hlist_add_head(&other->node, &attach->others);
+	return 0;
+}
+
+static int iommufd_pasid_do_attach(struct iommufd_device *idev, ioasid_t pasid,
+				   struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_pasid_attach *attach;
+	int rc;
+
+	guard(mutex)(&igroup->lock);
+
+	attach = xa_load(&igroup->pasids, pasid);
+	if (attach)
+		rc = iommufd_pasid_attach_other(attach, idev, hwpt);
+	else
+		rc = iommufd_pasid_attach_first(idev, pasid, hwpt);
+	if (rc)
+		return rc;
+
+	refcount_inc(&hwpt->obj.users);
+	/* Catches a driver that destroys a device with an attachment */
+	refcount_inc(&idev->obj.users);
+	return 0;
+}
+
+/*
+ * @idev asked for @new, so it is the one to stand in its handle; whoever did
+ * so in @old takes the place of @idev among the others.
+ */
+static size_t iommufd_pasid_move_devices(struct iommufd_pasid_attach *new,
+					 struct iommufd_pasid_attach *old)
+{
+	struct iommufd_pasid_member *other;
+
+	other = iommufd_pasid_find_other(old, new->handle.idev);
+	if (other)
+		other->idev = old->handle.idev;
+	hlist_move_list(&old->others, &new->others);
+	return 1 + hlist_count_nodes(&new->others);
+}
+
+static int iommufd_pasid_do_replace(struct iommufd_device *idev, ioasid_t pasid,
+				    struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_pasid_attach *old, *new;
+	size_t num_devices;
+	int rc;
+
+	guard(mutex)(&igroup->lock);
+
+	old = xa_load(&igroup->pasids, pasid);
+	if (!old || !iommufd_pasid_has_device(old, idev))
+		return -EINVAL;
+	if (old->hwpt == hwpt)
+		return 0;
+
+	rc = iommufd_pasid_check(idev, hwpt);
+	if (rc)
+		return rc;
+
+	new = iommufd_pasid_alloc(idev, hwpt);
+	if (!new)
+		return -ENOMEM;
+
+	rc = iommu_replace_device_pasid(hwpt->domain, idev->dev, pasid,
+					&new->handle.handle);
+	if (rc) {
+		kfree(new);
+		return rc;
+	}
+
+	/* The slot is in use, so this allocates nothing and cannot fail */
+	WARN_ON(xa_is_err(xa_store(&igroup->pasids, pasid, new, GFP_KERNEL)));
+	num_devices = iommufd_pasid_move_devices(new, old);
+	refcount_add(num_devices, &hwpt->obj.users);
+
+	/* Faults in flight name the old handle, so it goes after them */
+	iommufd_auto_response_faults(old->hwpt, &old->handle);
+	WARN_ON(refcount_sub_and_test(num_devices, &old->hwpt->obj.users));
+	kfree(old);
+	return 0;
+}
+
+static int iommufd_pasid_change(struct iommufd_device *idev, ioasid_t pasid,
+				u32 pt_id, iommufd_pasid_change_fn change)
+{
+	struct iommufd_hw_pagetable *hwpt = NULL;
+	struct iommufd_object *pt_obj;
+	int rc = -EINVAL;
+
+	pt_obj = iommufd_get_object(idev->ictx, pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt_obj))
+		return PTR_ERR(pt_obj);
+
+	/* Without an IOMMU there is nothing that could tell PASIDs apart */
+	if (!idev->igroup->group)
+		goto out_put;
+
+	switch (pt_obj->type) {
+	case IOMMUFD_OBJ_HWPT_NESTED:
+	case IOMMUFD_OBJ_HWPT_PAGING:
+		hwpt = container_of(pt_obj, struct iommufd_hw_pagetable, obj);
+		break;
+	case IOMMUFD_OBJ_IOAS:
+		/*
+		 * No automatic page table is PASID compatible, so there is none
+		 * to look for, but the state of the PASID decides on the error.
+		 */
+		break;
+	default:
+		goto out_put;
+	}
+
+	rc = change(idev, pasid, hwpt);
+out_put:
+	iommufd_put_object(idev->ictx, pt_obj);
+	return rc;
+}
+
+/**
+ * iommufd_device_pasid_attach - Attach a page table to a PASID of a device
+ * @idev: Device to attach
+ * @pasid: PASID to attach, not IOMMU_NO_PASID
+ * @pt_id: Object ID of an IOMMUFD_OBJ_HWPT_PAGING or IOMMUFD_OBJ_HWPT_NESTED
+ *         that was allocated with IOMMU_HWPT_ALLOC_PASID. Unchanged on return.
+ *
+ * Once this completes the device can do DMA with @pasid. It is undone by
+ * iommufd_device_pasid_detach(). The PASID belongs to the whole group: all its
+ * devices that have PASIDs are programmed, and another device of the group may
+ * attach only the same page table. A device without PASIDs may attach one too;
+ * that changes the other devices of its group, if they have PASIDs, else
+ * nothing but what is noted here.
+ *
+ * The memory that the attachment needs is charged to the caller's cgroup.
+ *
+ * Context: Process context, may sleep. Takes igroup->lock.
+ * Return: 0, or
+ * * -ENOENT: There is no object @pt_id.
+ * * -EBUSY: The device has a page table attached to @pasid, whichever; or a
+ *   device of the group is being reset.
+ * * -EINVAL: Another device of the group has another page table attached to
+ *   @pasid; the page table is not PASID compatible, as that of an IOAS never
+ *   is, or the RID's is not; @pt_id is not a page table; the page table reports
+ *   faults and the device cannot; @pasid is beyond what a device of the group
+ *   has; the page table is of another IOMMU; or the device has no IOMMU.
+ * * -EOPNOTSUPP: The IOMMU has no PASIDs.
+ * * -ENOMEM: Out of memory.
+ * * Other errors are the IOMMU driver's.
+ *
+ * After an error nothing has changed.
+ */
+int iommufd_device_pasid_attach(struct iommufd_device *idev, ioasid_t pasid,
+				u32 *pt_id)
+{
+	return iommufd_pasid_change(idev, pasid, *pt_id,
+				    iommufd_pasid_do_attach);
+}
+
+/**
+ * iommufd_device_pasid_replace - Change the page table of a PASID
+ * @idev: Device that has attached @pasid
+ * @pasid: PASID to change, not IOMMU_NO_PASID
+ * @pt_id: As for iommufd_device_pasid_attach()
+ *
+ * Changes the page table for all devices of the group that have attached
+ * @pasid. A driver may do so without a moment in which DMA finds neither. Faults
+ * that wait for a response on the old page table are answered as invalid.
+ * Replacing a page table by itself does nothing.
+ *
+ * Context: Process context, may sleep. Takes igroup->lock.
+ * Return: 0, or
+ * * -EINVAL: The device has nothing attached to @pasid, or one of the reasons
+ *   of iommufd_device_pasid_attach().
+ * * Other errors as for iommufd_device_pasid_attach(); -EBUSY is a reset only.
+ *
+ * After an error the old page table is attached as before.
+ */
+int iommufd_device_pasid_replace(struct iommufd_device *idev, ioasid_t pasid,
+				 u32 *pt_id)
+{
+	return iommufd_pasid_change(idev, pasid, *pt_id,
+				    iommufd_pasid_do_replace);
+}
+
+/**
+ * iommufd_device_pasid_detach - Undo iommufd_device_pasid_attach()
+ * @idev: Device to detach
+ * @pasid: PASID to detach, not IOMMU_NO_PASID
+ *
+ * DMA with @pasid is blocked when the last device of the group has detached
+ * it, and faults that wait for a response are answered as invalid. Nothing
+ * happens if this device has nothing attached to @pasid.
+ *
+ * Context: Process context, may sleep. Takes igroup->lock.
+ */
+void iommufd_device_pasid_detach(struct iommufd_device *idev, ioasid_t pasid)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_pasid_attach *attach;
+	struct iommufd_hw_pagetable *hwpt;
+	struct iommufd_pasid_member *other;
+
+	guard(mutex)(&igroup->lock);
+
+	attach = xa_load(&igroup->pasids, pasid);
+	if (!attach)
+		return;
+
+	hwpt = attach->hwpt;
+	if (attach->handle.idev != idev) {
+		other = iommufd_pasid_find_other(attach, idev);
+		if (!other)
+			return;
+	} else {
+		other = hlist_entry_safe(attach->others.first,
+					 struct iommufd_pasid_member, node);
+		if (other)
+			iommufd_attach_handle_move(hwpt, &attach->handle,
+						   other->idev);
+	}
+
+	if (other) {
+		hlist_del(&other->node);
+		kfree(other);
+	} else {
+		iommu_detach_device_pasid(hwpt->domain, idev->dev, pasid);
+		xa_erase(&igroup->pasids, pasid);
+		iommufd_auto_response_faults(hwpt, &attach->handle);
+		kfree(attach);
+	}
+
+	/* Never an automatic page table, which would have to be destroyed */
+	refcount_dec(&hwpt->obj.users);
+	refcount_dec(&idev->obj.users);
+}
+
+/* Returns true if the batch ended at *pasid, before the end of the range */
+static bool iommufd_pasid_scan(struct iommufd_device *idev,
+			       unsigned long *pasid,
+			       struct iommufd_pasid_range *range, bool *found)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	unsigned int batch = IOMMUFD_PASID_SCAN_BATCH;
+	struct iommufd_pasid_attach *attach;
+	unsigned long cur;
+
+	guard(mutex)(&igroup->lock);
+
+	xa_for_each_start(&igroup->pasids, cur, attach, *pasid) {
+		if (!batch--) {
+			*pasid = cur;
+			return true;
+		}
+		if (*found && (cur != range->last + 1UL ||
+			       attach->hwpt->obj.id != range->hwpt_id))
+			return false;
+		if (!iommufd_pasid_has_device(attach, idev)) {
+			if (*found)
+				return false;
+			continue;
+		}
+		if (!*found)
+			range->first = cur;
+		range->last = cur;
+		range->hwpt_id = attach->hwpt->obj.id;
+		*found = true;
+	}
+	return false;
+}
+
+/**
+ * iommufd_device_pasid_next_range - Find the PASIDs that a device has attached
+ * @idev: Device to look at
+ * @start: First PASID to look at
+ * @range: Output of the first PASIDs in a row that share a page table
+ *
+ * The group is not locked throughout: at 2^20 PASIDs others would have to wait
+ * for long. A range may combine what was there at different times.
+ *
+ * Context: Process context, may sleep. Takes igroup->lock.
+ * Return: True if there is a PASID at @start or after it.
+ */
+bool iommufd_device_pasid_next_range(struct iommufd_device *idev,
+				     ioasid_t start,
+				     struct iommufd_pasid_range *range)
+{
+	unsigned long pasid = start;
+	bool found = false;
+
+	while (iommufd_pasid_scan(idev, &pasid, range, &found))
+		cond_resched();
+	return found;
+}
+
+/**
+ * iommufd_device_pasid_detach_all - Detach what a driver has left attached
+ * @idev: Device that is about to be unbound
+ *
+ * Each attachment holds a user of the object. Left in place they would fail
+ * the destruction and leave a device that its driver believes gone, with DMA
+ * to the page tables going on.
+ *
+ * Context: Process context, may sleep. Takes igroup->lock. The caller ensures
+ * that nobody attaches PASIDs to @idev at the same time.
+ */
+void iommufd_device_pasid_detach_all(struct iommufd_device *idev)
+{
+	struct iommufd_pasid_range range;
+	ioasid_t pasid;
+
+	if (!iommufd_device_pasid_next_range(idev, 0, &range))
+		return;
+
+	dev_WARN(idev->dev, "unbound with PASIDs attached\n");
+	do {
+		for (pasid = range.first;; pasid++) {
+			iommufd_device_pasid_detach(idev, pasid);
+			cond_resched();
+			if (pasid == range.last)
+				break;
+		}
+	} while (iommufd_device_pasid_next_range(idev, 0, &range));
+}
