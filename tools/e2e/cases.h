@@ -38,7 +38,8 @@
 	X(DEMO,		15, "demo",		demo)	\
 	X(MOVE,		16, "move",		move)	\
 	X(NO_FWB,	17, "no-fwb",		no_fwb)		\
-	X(BETWEEN,	18, "no-break-between",	no_break_between)
+	X(BETWEEN,	18, "no-break-between",	no_break_between) \
+	X(STORM,	19, "storm",		storm)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -136,7 +137,9 @@ enum e2e_case {
 	X(DEMO, DMA_CMD,		0x04, "dma-after-command")	\
 	X(DEMO, DONE,			0xff, "done")			\
 	X(NO_FWB, RUN,			0x01, "run")			\
-	X(NO_FWB, DONE,			0xff, "done")
+	X(NO_FWB, DONE,			0xff, "done")			\
+	X(STORM, RUN,			0x01, "run")			\
+	X(STORM, DONE,			0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,

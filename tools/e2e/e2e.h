@@ -31,6 +31,7 @@ typedef uint64_t u64;
  * @kvm: /dev/kvm, -1 without KVM
  * @kvm_vmid_bits: width of the CPUs' VMIDs, as a VM sees it; 0 without KVM
  * @seed: e2e.seed=N, varies what a case may choose freely
+ * @ops: e2e.ops=N, how much of it a case that has no end by itself does
  */
 struct e2e {
 	bool patched;
@@ -40,6 +41,7 @@ struct e2e {
 	int kvm;
 	unsigned int kvm_vmid_bits;
 	unsigned int seed;
+	unsigned int ops;
 };
 
 extern struct e2e e2e;

@@ -6,6 +6,7 @@
  *	e2e.cases=a,b,c		which, in this order
  *	e2e.kernel=base|patched	what the kernel is; decides what is expected
  *	e2e.seed=N
+ *	e2e.ops=N
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -313,6 +314,7 @@ int main(void)
 	e2e.btm_asked = !strcmp(cmdline_get("arm_smmu_v3.btm"), "1");
 	e2e.protected = !strcmp(cmdline_get("kvm-arm.mode"), "protected");
 	e2e.seed = strtoul(cmdline_get("e2e.seed"), NULL, 0);
+	e2e.ops = strtoul(cmdline_get("e2e.ops"), NULL, 0);
 	e2e.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	printf("KTAP version 1\n# e2e kernel=%s btm_asked=%d seed=%u\n",
