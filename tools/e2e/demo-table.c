@@ -168,26 +168,29 @@ static u64 bench_cost(const struct bench *b)
 	return b->reaches ? b->tlbi : b->exit + b->ioctl;
 }
 
+static void print_row(const char *what, u64 base, u64 patched)
+{
+	printf("%-50s %10lu %10lu\n", what, base, patched);
+}
+
 static void print_bench(const struct bench b[NR_KERNELS])
 {
 	u64 ratio = bench_cost(&b[BASE]) / bench_cost(&b[PATCHED]);
 
-	printf("Instructions for one invalidation by a guest       unpatched    patched\n");
-	printf("  exit to the VMM and back, one register set      %10lu %10lu\n", b[BASE].exit,
-	       b[PATCHED].exit);
-	printf("  IOMMU_HWPT_INVALIDATE, one command              %10lu %10lu\n", b[BASE].ioctl,
-	       b[PATCHED].ioctl);
-	printf("  SMMU commands for it                            %10.1f %10.1f\n",
-	       (double)b[BASE].commands / b[BASE].calls,
-	       (double)b[PATCHED].commands / b[PATCHED].calls);
-	printf("  through the host, at least (exit + ioctl)       %10lu %10lu\n",
-	       b[BASE].exit + b[BASE].ioctl, b[PATCHED].exit + b[PATCHED].ioctl);
-	printf("  the guest's own TLBI + DSB, in a loop           %10lu %10lu\n", b[BASE].tlbi,
-	       b[PATCHED].tlbi);
-	printf("  does that reach its device?                     %10s %10s\n",
+	printf("%-50s %10s %10s\n", "Instructions for one invalidation by a guest", "unpatched",
+	       "patched");
+	print_row("  exit to the VMM and back, one register set", b[BASE].exit, b[PATCHED].exit);
+	print_row("  IOMMU_HWPT_INVALIDATE, one command", b[BASE].ioctl, b[PATCHED].ioctl);
+	print_row("    commands that the SMMU takes for it", b[BASE].commands / b[BASE].calls,
+		  b[PATCHED].commands / b[PATCHED].calls);
+	print_row("  through the host, at least: exit + ioctl", b[BASE].exit + b[BASE].ioctl,
+		  b[PATCHED].exit + b[PATCHED].ioctl);
+	print_row("  the guest's own TLBI and DSB, in a loop", b[BASE].tlbi, b[PATCHED].tlbi);
+	printf("%-50s %10s %10s\n", "    does that reach its device?",
 	       b[BASE].reaches ? "yes" : "no", b[PATCHED].reaches ? "yes" : "no");
-	printf("An invalidation that reaches the device           %10lu %10lu   (%lu times fewer)\n",
-	       bench_cost(&b[BASE]), bench_cost(&b[PATCHED]), ratio);
+	print_row("An invalidation that reaches the device", bench_cost(&b[BASE]),
+		  bench_cost(&b[PATCHED]));
+	printf("  %lu times fewer\n", ratio);
 	if (ratio < TARGET_RATIO)
 		complain("%lu times fewer instructions, the target is %d", ratio, TARGET_RATIO);
 }
@@ -196,11 +199,12 @@ static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 {
 	u64 pa_old = step_pa(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
 	u64 pa_tlbi = step_pa(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_TLBI), r->sid);
+	bool moved = pa_old != pa_tlbi, stale = r->before == r->tlbi;
 	size_t first, last;
 	const struct ev *e;
 
 	/* Two witnesses: what the guest found in its memory, and the SMMU. */
-	if (!pa_old || (pa_old == pa_tlbi) != (r->before == r->tlbi))
+	if (!pa_old || moved == stale)
 		complain("VM %u: DMA in page %c, then %c, but the SMMU says %#lx, then %#lx", i,
 			 r->before, r->tlbi, pa_old, pa_tlbi);
 
@@ -212,7 +216,7 @@ static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 		die("VM %u: no VMID in the trace", i);
 
 	r->commands = trace_count(t, EV_CMD, NULL, first, last);
-	if (r->tlbi != r->before)
+	if (!stale)
 		return;
 	step(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_CMD), &first, &last);
 	r->commands += trace_count(t, EV_CMD, NULL, first, last);
@@ -248,10 +252,11 @@ static void read_demo(const char *dir, int kernel, struct demo *d)
 
 static void print_vm(const struct vm_row *r, const struct bench *b)
 {
-	u64 cost = r->tlbi != r->before ? b->tlbi : b->exit + b->ioctl;
+	bool stale = r->tlbi == r->before;
+	u64 cost = stale ? b->exit + b->ioctl : b->tlbi;
 
-	printf(" | %5d %5d   %c     %c %-7s %4zu %6lu", r->kvm_vmid, r->smmu_vmid, r->before,
-	       r->tlbi, r->tlbi == r->before ? "(stale)" : "", r->commands, cost);
+	printf(" | %4d %5d %4c  %c %-7s %4zu %5lu", r->kvm_vmid, r->smmu_vmid, r->before, r->tlbi,
+	       stale ? "(stale)" : "", r->commands, cost);
 }
 
 static void print_demo(const struct demo d[NR_KERNELS], const struct bench b[NR_KERNELS])
@@ -262,22 +267,28 @@ static void print_demo(const struct demo d[NR_KERNELS], const struct bench b[NR_
 	if (d[BASE].vms != d[PATCHED].vms)
 		die("the runs have not the same number of VMs");
 
-	printf("           | unpatched %-33s | patched\n", "");
-	printf("           |  VMID of    DMA lands in       SMMU  instr. |  VMID of    DMA lands in       SMMU  instr.\n");
-	printf("VM  device |   KVM  SMMU before after TLBI  cmds  each   |   KVM  SMMU before after TLBI  cmds  each\n");
+	printf("%9s | %-37s | %s\n", "", "unpatched", "patched");
+	printf("%9s", "");
+	for (k = 0; k < NR_KERNELS; k++)
+		printf(" | %10s  %-14s %4s %5s", "VMID of", "DMA lands in", "SMMU", "insns");
+	printf("\n%9s", "VM device");
+	for (k = 0; k < NR_KERNELS; k++)
+		printf(" | %4s %5s %4s  %-9s %4s %5s", "KVM", "SMMU", "old", "then", "cmds",
+		       "each");
+	putchar('\n');
 	for (i = 0; i < d[BASE].vms; i++) {
 		const struct vm_row *r = &d[PATCHED].vm[i];
 
-		printf("%2u    %#4x", i, r->sid);
+		printf("%2u %#6x", i, r->sid);
 		for (k = 0; k < NR_KERNELS; k++)
 			print_vm(&d[k].vm[i], &b[k]);
 		putchar('\n');
 		if (r->kvm_vmid != r->smmu_vmid || r->tlbi != r->cmd || r->commands)
 			complain("VM %u: the guest's TLBI does not reach its device by itself", i);
 	}
-	printf("VMIDs: KVM's from VTTBR_EL2 at the guest's TLBI, the SMMU's from what it caches for the device.\n"
-	       "Page A is mapped first, then B: DMA in B after the TLBI is right. SMMU cmds: until DMA lands in B.\n"
-	       "instr.: of one guest invalidation that reaches the device, counted with -icount.\n\n");
+	puts("KVM's VMID: in VTTBR_EL2 at the guest's TLBI; the SMMU's: in the entries it caches.\n"
+	     "The guest maps page A, then B; then: after its TLBI. cmds: until DMA lands in B.\n"
+	     "insns: executed for one guest invalidation that reaches the device (-icount).\n");
 }
 
 int main(int argc, char **argv)

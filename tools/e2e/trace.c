@@ -7,6 +7,7 @@
 #include "trace.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define BLANK	"\n "
 #define NONE	((size_t)-1)
 
 /* What the parser knows while it reads. */
@@ -110,7 +111,7 @@ static bool get_word(const char *s, const char *prefix, char op[24])
 
 	if (!strncmp(s, prefix, strlen(prefix)))
 		s += strlen(prefix);
-	n = strcspn(s, " \n");
+	n = strcspn(s, BLANK);
 	if (!n || n >= 24)
 		return false;
 	memcpy(op, s, n);
@@ -403,7 +404,7 @@ static const struct {
 
 static bool parse_line(struct parser *p, const char *s)
 {
-	size_t n = strcspn(s, " \n"), i;
+	size_t n = strcspn(s, BLANK), i;
 	const char *failed;
 
 	/* Not a trace event: what -d guest_errors says of an access just before it is refused. */

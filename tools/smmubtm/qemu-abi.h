@@ -17,33 +17,32 @@
 #define QEMU_PLUGIN_VERSION	7
 #define QEMU_WEAK		__attribute__((weak))
 
-/* glib: the public part of GArray and GByteArray */
-typedef struct {
+/* glib: the public parts of GArray and GByteArray */
+struct glib_array {
 	char *data;
 	unsigned int len;
-} GArray;
+};
 
-typedef struct {
+struct glib_bytes {
 	uint8_t *data;
 	unsigned int len;
-} GByteArray;
+};
 
-GByteArray *g_byte_array_new(void) QEMU_WEAK;
-GByteArray *g_byte_array_set_size(GByteArray *array, unsigned int len) QEMU_WEAK;
+QEMU_WEAK struct glib_bytes *g_byte_array_new(void);
+QEMU_WEAK struct glib_bytes *g_byte_array_set_size(struct glib_bytes *array, unsigned int len);
 
 /* the plugin interface */
-typedef uint64_t qemu_plugin_id_t;
-typedef struct qemu_info_t qemu_info_t;
+struct qemu_info_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_plugin_register;
 
-typedef struct {
+struct qemu_plugin_reg_descriptor {
 	struct qemu_plugin_register *handle;
 	const char *name;
 	const char *feature;
 	bool is_readonly;
-} qemu_plugin_reg_descriptor;
+};
 
 enum qemu_plugin_cb_flags {
 	QEMU_PLUGIN_CB_NO_REGS,
@@ -51,41 +50,41 @@ enum qemu_plugin_cb_flags {
 	QEMU_PLUGIN_CB_RW_REGS,
 };
 
-typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu, void *udata);
-typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(struct qemu_plugin_tb *tb, void *udata);
-
-void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_udata_cb_t cb,
-				       void *udata) QEMU_WEAK;
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_tb_trans_cb_t cb,
-					   void *udata) QEMU_WEAK;
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    qemu_plugin_vcpu_udata_cb_t cb,
-					    enum qemu_plugin_cb_flags flags,
-					    void *udata) QEMU_WEAK;
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb) QEMU_WEAK;
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
-						 size_t idx) QEMU_WEAK;
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len) QEMU_WEAK;
-GArray *qemu_plugin_get_registers(void) QEMU_WEAK;
-bool qemu_plugin_read_register(struct qemu_plugin_register *reg, GByteArray *buf) QEMU_WEAK;
-bool qemu_plugin_write_register(struct qemu_plugin_register *reg, GByteArray *buf) QEMU_WEAK;
-void qemu_plugin_outs(const char *string) QEMU_WEAK;
+QEMU_WEAK void qemu_plugin_register_vcpu_init_cb(uint64_t id,
+						 void (*cb)(unsigned int vcpu, void *udata),
+						 void *udata);
+QEMU_WEAK void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id,
+						     void (*cb)(struct qemu_plugin_tb *tb,
+								void *udata),
+						     void *udata);
+QEMU_WEAK void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+						      void (*cb)(unsigned int vcpu, void *udata),
+						      enum qemu_plugin_cb_flags flags,
+						      void *udata);
+QEMU_WEAK size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+QEMU_WEAK struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
+							   size_t idx);
+QEMU_WEAK size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
+QEMU_WEAK struct glib_array *qemu_plugin_get_registers(void);
+QEMU_WEAK bool qemu_plugin_read_register(struct qemu_plugin_register *reg, struct glib_bytes *buf);
+QEMU_WEAK bool qemu_plugin_write_register(struct qemu_plugin_register *reg, struct glib_bytes *buf);
+QEMU_WEAK void qemu_plugin_outs(const char *string);
 
 /*
  * Functions of the executable itself. They are visible to a plugin only if QEMU was built with
  * modules (it then exports its symbols), as distributions build it.
  */
-void *object_resolve_path_type(const char *path, const char *type, bool *ambiguous) QEMU_WEAK;
-void bql_lock_impl(const char *file, int line) QEMU_WEAK;
-void bql_unlock(void) QEMU_WEAK;
-bool bql_locked(void) QEMU_WEAK;
-void smmu_iotlb_inv_all(void *s) QEMU_WEAK;
-void smmu_iotlb_inv_vmid(void *s, int vmid) QEMU_WEAK;
-void smmu_iotlb_inv_vmid_s1(void *s, int vmid) QEMU_WEAK;
-void smmu_iotlb_inv_asid_vmid(void *s, int asid, int vmid) QEMU_WEAK;
-void smmu_iotlb_inv_iova(void *s, int asid, int vmid, uint64_t iova, uint8_t tg, uint64_t n,
-			 uint8_t ttl) QEMU_WEAK;
-void smmu_iotlb_inv_ipa(void *s, int vmid, uint64_t ipa, uint8_t tg, uint64_t n,
-			uint8_t ttl) QEMU_WEAK;
+QEMU_WEAK void *object_resolve_path_type(const char *path, const char *type, bool *ambiguous);
+QEMU_WEAK void bql_lock_impl(const char *file, int line);
+QEMU_WEAK void bql_unlock(void);
+QEMU_WEAK bool bql_locked(void);
+QEMU_WEAK void smmu_iotlb_inv_all(void *s);
+QEMU_WEAK void smmu_iotlb_inv_vmid(void *s, int vmid);
+QEMU_WEAK void smmu_iotlb_inv_vmid_s1(void *s, int vmid);
+QEMU_WEAK void smmu_iotlb_inv_asid_vmid(void *s, int asid, int vmid);
+QEMU_WEAK void smmu_iotlb_inv_iova(void *s, int asid, int vmid, uint64_t iova, uint8_t tg,
+				   uint64_t n, uint8_t ttl);
+QEMU_WEAK void smmu_iotlb_inv_ipa(void *s, int vmid, uint64_t ipa, uint8_t tg, uint64_t n,
+				  uint8_t ttl);
 
 #endif

@@ -18,6 +18,9 @@
  *
  * No instruction is added to the guest or removed from it: counts under -icount do not change.
  * A machine reset gives the SMMU its own ID bits back; run with -no-reboot.
+ *
+ * QEMU's IOTLB does not keep CD.ASET, so entries of private ASIDs (ASET 1) are invalidated by
+ * broadcasts that name an ASID too; hardware need not do that (IHI 0070, 3.17).
  */
 #include <pthread.h>
 #include <stdarg.h>
@@ -67,9 +70,9 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt,
 	_exit(1);
 }
 
-static GByteArray *reg_buf(void)
+static struct glib_bytes *reg_buf(void)
 {
-	static __thread GByteArray *buf;
+	static __thread struct glib_bytes *buf;
 
 	if (!buf)
 		buf = g_byte_array_new();
@@ -78,7 +81,7 @@ static GByteArray *reg_buf(void)
 
 static uint64_t reg_read(struct qemu_plugin_register *reg)
 {
-	GByteArray *buf = reg_buf();
+	struct glib_bytes *buf = reg_buf();
 	uint64_t v = 0;
 
 	g_byte_array_set_size(buf, 0);
@@ -90,7 +93,7 @@ static uint64_t reg_read(struct qemu_plugin_register *reg)
 
 static void reg_write(struct qemu_plugin_register *reg, uint64_t v)
 {
-	GByteArray *buf = reg_buf();
+	struct glib_bytes *buf = reg_buf();
 
 	g_byte_array_set_size(buf, sizeof(v));
 	memcpy(buf->data, &v, sizeof(v));
@@ -195,7 +198,7 @@ static void on_translate(struct qemu_plugin_tb *tb, void *udata)
 	}
 }
 
-static void keep_register(struct cpu_regs *r, const qemu_plugin_reg_descriptor *d)
+static void keep_register(struct cpu_regs *r, const struct qemu_plugin_reg_descriptor *d)
 {
 	unsigned int n;
 	char end;
@@ -216,9 +219,9 @@ static void keep_register(struct cpu_regs *r, const qemu_plugin_reg_descriptor *
 
 static void on_cpu(unsigned int cpu, void *udata)
 {
-	qemu_plugin_reg_descriptor *d;
+	struct qemu_plugin_reg_descriptor *d;
 	struct cpu_regs *r;
-	GArray *list;
+	struct glib_array *list;
 	unsigned int i;
 
 	(void)udata;
@@ -227,7 +230,7 @@ static void on_cpu(unsigned int cpu, void *udata)
 
 	r = &cpus[cpu];
 	list = qemu_plugin_get_registers();
-	d = (qemu_plugin_reg_descriptor *)list->data;
+	d = (struct qemu_plugin_reg_descriptor *)list->data;
 	for (i = 0; i < list->len; i++)
 		keep_register(r, &d[i]);
 
@@ -336,7 +339,7 @@ static bool parse_arg(const char *arg)
 	return false;
 }
 
-QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info_t *info, int argc,
 					   char **argv)
 {
 	const char *missing = missing_symbol();
