@@ -72,6 +72,8 @@ static const struct {
 	  .want = { "RVAE1IS", TLBI_VA, 0x1234, 7, 0x10000, 2, true } },
 	{ "IPAS2E1IS", 0xd50c8023, EL2(.xt = 0x8000000000040001),
 	  .want = { "IPAS2E1IS", TLBI_IPA, 0x1234, -1, 0x40001000, 1, true } },
+	{ "what is beside the IPA is no address", 0xd50c8023, EL2(.xt = 0xffff0f0000040001),
+	  .want = { "IPAS2E1IS", TLBI_IPA, 0x1234, -1, 0x40001000, 1, true } },
 	{ "IPAS2E1OS", 0xd50c8403, EL2(.xt = 0x40001),
 	  .want = { "IPAS2E1OS", TLBI_IPA, 0x1234, -1, 0x40001000, 1, true } },
 	{ "IPAS2E1", 0xd50c8423, EL2(.xt = 0x40001),
@@ -88,6 +90,61 @@ static const struct {
 	{ "DC CIVAC", 0xd50b7e23, EL1(), .none = true },
 };
 
+/* All names, as the assembler has them. */
+static const struct {
+	uint32_t insn;
+	const char *name;
+} names[] = {
+	{ 0xd508871f, "VMALLE1" },
+	{ 0xd508831f, "VMALLE1IS" },
+	{ 0xd508811f, "VMALLE1OS" },
+	{ 0xd5088723, "VAE1" },
+	{ 0xd5088323, "VAE1IS" },
+	{ 0xd5088123, "VAE1OS" },
+	{ 0xd5088743, "ASIDE1" },
+	{ 0xd5088343, "ASIDE1IS" },
+	{ 0xd5088143, "ASIDE1OS" },
+	{ 0xd5088763, "VAAE1" },
+	{ 0xd5088363, "VAAE1IS" },
+	{ 0xd5088163, "VAAE1OS" },
+	{ 0xd50887a3, "VALE1" },
+	{ 0xd50883a3, "VALE1IS" },
+	{ 0xd50881a3, "VALE1OS" },
+	{ 0xd50887e3, "VAALE1" },
+	{ 0xd50883e3, "VAALE1IS" },
+	{ 0xd50881e3, "VAALE1OS" },
+	{ 0xd5088623, "RVAE1" },
+	{ 0xd5088223, "RVAE1IS" },
+	{ 0xd5088523, "RVAE1OS" },
+	{ 0xd5088663, "RVAAE1" },
+	{ 0xd5088263, "RVAAE1IS" },
+	{ 0xd5088563, "RVAAE1OS" },
+	{ 0xd50886a3, "RVALE1" },
+	{ 0xd50882a3, "RVALE1IS" },
+	{ 0xd50885a3, "RVALE1OS" },
+	{ 0xd50886e3, "RVAALE1" },
+	{ 0xd50882e3, "RVAALE1IS" },
+	{ 0xd50885e3, "RVAALE1OS" },
+	{ 0xd50c879f, "ALLE1" },
+	{ 0xd50c839f, "ALLE1IS" },
+	{ 0xd50c819f, "ALLE1OS" },
+	{ 0xd50c87df, "VMALLS12E1" },
+	{ 0xd50c83df, "VMALLS12E1IS" },
+	{ 0xd50c81df, "VMALLS12E1OS" },
+	{ 0xd50c8423, "IPAS2E1" },
+	{ 0xd50c8023, "IPAS2E1IS" },
+	{ 0xd50c8403, "IPAS2E1OS" },
+	{ 0xd50c84a3, "IPAS2LE1" },
+	{ 0xd50c80a3, "IPAS2LE1IS" },
+	{ 0xd50c8483, "IPAS2LE1OS" },
+	{ 0xd50c8443, "RIPAS2E1" },
+	{ 0xd50c8043, "RIPAS2E1IS" },
+	{ 0xd50c8463, "RIPAS2E1OS" },
+	{ 0xd50c84c3, "RIPAS2LE1" },
+	{ 0xd50c80c3, "RIPAS2LE1IS" },
+	{ 0xd50c84e3, "RIPAS2LE1OS" },
+};
+
 static bool same(const struct tlbi *a, const struct tlbi *b)
 {
 	return !strcmp(a->name, b->name) && a->what == b->what && a->vmid == b->vmid &&
@@ -95,24 +152,40 @@ static bool same(const struct tlbi *a, const struct tlbi *b)
 	       a->bcast == b->bcast;
 }
 
+static unsigned int count, failed;
+
+static void result(bool ok, const char *about)
+{
+	failed += !ok;
+	printf("%sok %u %s\n", ok ? "" : "not ", ++count, about);
+}
+
+static void test_name(uint32_t insn, const char *name)
+{
+	const struct tlbi_cpu cpu = EL2();
+	struct tlbi t;
+	bool ok = tlbi_decode(insn, &cpu, &t) && !strcmp(t.name, name);
+
+	result(ok && t.bcast == (strstr(name, "IS") || strstr(name, "OS")), name);
+}
+
 int main(void)
 {
-	const unsigned int n = ARRAY_SIZE(tests);
-	unsigned int i, failed = 0;
+	unsigned int i;
 
-	printf("KTAP version 1\n1..%u\n", n);
-	for (i = 0; i < n; i++) {
+	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(tests) + ARRAY_SIZE(names));
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		struct tlbi t = { 0 };
 		bool got = tlbi_decode(tests[i].insn, &tests[i].cpu, &t);
 		bool ok = tests[i].none ? !got : got && same(&t, &tests[i].want);
 
-		if (!ok) {
+		if (!ok)
 			printf("# got %d %s what %d vmid %d asid %d base %#lx pages %lu bcast %d\n",
 			       got, t.name, t.what, t.vmid, t.asid, t.base, t.pages, t.bcast);
-			failed++;
-		}
-		printf("%sok %u %s\n", ok ? "" : "not ", i + 1, tests[i].about);
+		result(ok, tests[i].about);
 	}
-	printf("# Totals: pass:%u fail:%u skip:0\n", n - failed, failed);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		test_name(names[i].insn, names[i].name);
+	printf("# Totals: pass:%u fail:%u skip:0\n", count - failed, failed);
 	return failed ? 1 : 0;
 }
