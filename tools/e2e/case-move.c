@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Move: with 8-bit VMIDs on both sides, VM after VM asks for its number, so that sooner or
- * later it is one that the SMMU uses: for a stage 2 without a VM, for a vSMMU
- * that shares nothing, and for the stage 2 of the VM that asks. Each VM must get
- * it. The devices that have to give way do DMA all the while and must not
- * notice. Only the trace shows that their numbers changed.
+ * Move: with 8-bit VMIDs on both sides, VM after VM asks for its number, and each
+ * time the SMMU has it in use: for stage-2 tables without a VM, one after the
+ * other, and for a vSMMU that shares nothing. Each VM must get it. The device
+ * that has to give way does DMA all the while and must not notice. Only the trace
+ * shows that its number changed.
+ *
+ * The numbers meet like this only in a boot that has not run a VM yet. Best with
+ * -icount: see hammer.c.
  */
 #include <unistd.h>
 
 #include "e2e.h"
 
-#define VMS		256
+#define MAX_VMID	255
+#define TABLES		64
 #define PAUSE_US	300	/* leaves some of the CPU to the VMs */
 #define CMD_TLBI_NH_ALL	0x10ull
 
@@ -39,57 +43,77 @@ void case_move(void)
 {
 	struct dev *d = &testdev[0], *direct = &testdev[1];
 	struct dev *nested = &testdev[2];
-	struct hammer h[2] = {
-		{ .d = direct, .iova = DMA_IOVA, .pause = PAUSE_US },
-		{ .d = nested, .iova = DMA_IOVA, .pause = PAUSE_US },
-	};
-	int fd = iommufd_open(), s2_direct, s2_nested;
-	struct guest g[2], mem;
-	unsigned int i, got = 0;
+	struct hammer hd = { .d = direct, .iova = DMA_IOVA };
+	struct hammer hn = { .d = nested, .iova = DMA_IOVA, .pause = PAUSE_US };
+	int fd = iommufd_open(), s2_nested, tables[TABLES], last;
+	unsigned int got = 0;
+	struct guest gd, gn, mem;
 	struct vsmmu v;
+	int i;
 
 	if (e2e.kvm_vmid_bits != 8 || e2e.idr0 & IDR0_VMID16)
 		skip("the CPUs' VMIDs do not meet the SMMU's own");
 	if (num_testdevs < 3)
 		skip("three test devices are needed");
-	guest_init(&g[0], fd, false);
-	guest_init(&g[1], fd, false);
+	guest_init(&gd, fd, false);
+	guest_init(&gn, fd, false);
 	guest_init(&mem, fd, false);
 	dev_open(direct, fd, NULL);
 	dev_open(nested, fd, NULL);
-	s2_direct = hwpt_alloc_parent(fd, direct->id, g[0].ioas);
-	s2_nested = hwpt_alloc_parent(fd, nested->id, g[1].ioas);
-	must(s2_direct > 0 && s2_nested > 0, "two stage 2");
-	must(!ioas_map(fd, g[0].ioas, g[0].mem + OFF_PAGE_A, PAGE, DMA_IOVA),
+	/* The table that moves last: other tables' invalidations are not its own */
+	last = ioas_alloc(fd);
+	must(!ioas_map(fd, last, gd.mem + OFF_PAGE_A, PAGE, DMA_IOVA) &&
+	     !ioas_map(fd, gd.ioas, gd.mem + OFF_PAGE_A, PAGE, DMA_IOVA),
 	     "map");
-	must(!dev_attach(direct, s2_direct), "attach to stage 2");
-	vsmmu_init(&v, &g[1], nested, s2_nested, &g[1].s1, 0);
-	must(!dev_attach(nested, v.trans), "attach to nested translate");
 
-	mark(CASE_MOVE, STEP_MOVE_HAMMER);
-	for (i = 0; i < 2; i++)
-		hammer_start(&h[i], g[i].mem + OFF_PAGE_A);
-	for (i = 0; i < VMS; i++)
+	/* Numbers from the top downward: the vSMMU has the largest one */
+	s2_nested = hwpt_alloc_parent(fd, nested->id, gn.ioas);
+	must(s2_nested > 0, "stage 2");
+	for (i = 0; i < TABLES; i++) {
+		tables[i] = hwpt_alloc_parent(fd, direct->id,
+					      i ? gd.ioas : (u32)last);
+		must(tables[i] > 0, "stage 2 number %d", i);
+	}
+	vsmmu_init(&v, &gn, nested, s2_nested, &gn.s1, 0);
+	must(!dev_attach(nested, v.trans), "attach to nested translate");
+	/* KVM's go upward: the next one is that of the last table */
+	vm_churn(MAX_VMID - TABLES - 1);
+
+	mark(CASE_MOVE, STEP_MOVE_NESTED);
+	hammer_start(&hn, gn.mem + OFF_PAGE_A);
+	for (i = TABLES - 1; i >= 0; i--) {
+		must(!dev_attach(direct, tables[i]), "attach to stage 2");
+		mark(CASE_MOVE, STEP_MOVE_HAMMER);
+		hammer_start(&hd, gd.mem + OFF_PAGE_A);
+		hammer_wait(&hd, 1);
 		got += one_vm(fd, d, &mem);
-	for (i = 0; i < 2; i++)
-		hammer_stop(&h[i]);
+		hammer_wait(&hd, 2);
+		hammer_stop(&hd);
+	}
+	mark(CASE_MOVE, STEP_MOVE_NESTED);
+	got += one_vm(fd, d, &mem);
+	hammer_wait(&hn, 2);
+	hammer_stop(&hn);
 	mark(CASE_MOVE, STEP_MOVE_REMAP);
-	check(got == VMS, "%u of %u VMs get what they ask for", got, VMS);
+	check(got == TABLES + 1, "%u of %u VMs get what they ask for", got,
+	      TABLES + 1);
 	note("the device on stage 2:");
-	hammer_check(&h[0]);
+	hammer_check(&hd);
 	note("the device behind a vSMMU:");
-	hammer_check(&h[1]);
+	hammer_check(&hn);
 
 	/* The host's invalidations and the guest's have to name the new numbers */
-	must(!ioas_unmap(fd, g[0].ioas, DMA_IOVA, PAGE) &&
-	     !ioas_map(fd, g[0].ioas, g[0].mem + OFF_PAGE_B, PAGE, DMA_IOVA),
+	must(dma_lands(&gd, direct) == 'A' && dma_lands(&gn, nested) == 'A',
+	     "both are cached");
+	must(!ioas_unmap(fd, last, DMA_IOVA, PAGE) &&
+	     !ioas_map(fd, last, gd.mem + OFF_PAGE_B, PAGE, DMA_IOVA),
 	     "map another page there");
-	s1_map(&g[1].s1, OFF_PAGE_B);
+	s1_map(&gn.s1, OFF_PAGE_B);
 	must(!viommu_invalidate(fd, v.viommu, CMD_TLBI_NH_ALL, 0),
 	     "the guest's command");
 	mark(CASE_MOVE, STEP_MOVE_DMA);
-	check(dma_lands(&g[0], direct) == 'B', "unmap works after the move");
-	check(dma_lands(&g[1], nested) == 'B',
+	check(dma_lands(&gd, direct) == 'B', "unmap works after the move");
+	check(dma_lands(&gn, nested) == 'B',
 	      "a guest's command works after the move");
 	mark(CASE_MOVE, STEP_MOVE_DONE);
 	dev_close(direct);

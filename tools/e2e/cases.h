@@ -115,6 +115,7 @@ enum e2e_case {
 	X(BETWEEN, HAMMER,		0x01, "hammer")			\
 	X(BETWEEN, DONE,		0xff, "done")			\
 	X(MOVE, HAMMER,			0x01, "hammer")			\
+	X(MOVE, NESTED,			0x04, "hammer-nested")		\
 	X(MOVE, REMAP,			0x02, "remap")			\
 	X(MOVE, DMA,			0x03, "dma")			\
 	X(MOVE, DONE,			0xff, "done")			\

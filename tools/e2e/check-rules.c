@@ -8,6 +8,7 @@
 #define CR2		0x2c
 #define CR2_PTM		(1u << 2)
 #define GUEST_ASID	7
+#define DMA_IOVA	0x80000000ull
 #define PAGE_MASK	(~0xfffull)
 #define DMA_REFUSED	0xdead0002u
 #define MAX_VMIDS	65536
@@ -502,44 +503,43 @@ static void check_orphan(struct run *r)
 	     r->vmid8 ? "comes back" : "is not needed");
 }
 
-/* How many StreamIDs there are, and how many of them had several VMIDs */
-static unsigned int streams(const struct span *s, unsigned int *moved)
+/* True if what the SMMU cached for one of the devices was under two VMIDs */
+static bool moved(const struct span *s, int asid)
 {
-	struct owner first[8];
-	bool several[8] = { false };
 	const struct ev *e;
-	unsigned int i, n = 0;
+	int vmid = NONE;
 
-	for_each_event(e, *s, EV_INSERT) {
-		for (i = 0; i < n && first[i].sid != e->sid; i++)
-			;
-		if (i == 8)
-			break;
-		if (i == n)
-			first[n++] = (struct owner){ e->vmid, e->sid };
-		several[i] |= first[i].key != (u64)e->vmid;
-	}
-	for (i = 0, *moved = 0; i < n; i++)
-		*moved += several[i];
-	return n;
+	for_each_event(e, *s, EV_INSERT)
+		if (e->asid == asid && e->iova == DMA_IOVA)
+			add_vmid(&vmid, e->vmid);
+	return vmid == SEVERAL;
 }
 
 static void check_move(struct run *r)
 {
-	unsigned int n, moved;
-	struct span s, dma;
+	unsigned int steps = 0, moves = 0;
+	struct span s, all = { .t = &r->t };
+	size_t from = 0;
 
-	if (!rule(r, step(r, CASE_MOVE, STEP_MOVE_HAMMER, &s) &&
-		     step(r, CASE_MOVE, STEP_MOVE_DMA, &dma), "move: steps"))
+	if (!rule(r, trace_case(&r->t, CASE_MOVE, &all.first, &all.last),
+		  "move: steps"))
 		return;
-	n = streams(&s, &moved);
-	rule(r, n == 2 && moved == (r->share ? 2 : 0),
-	     "move: %u of %u devices changed their VMIDs", moved, n);
-	rule(r, !count(&s, EV_FAULT) && count(&s, EV_DMA_END) > 100,
-	     "move: %zu DMAs meanwhile, %zu faults", count(&s, EV_DMA_END),
-	     count(&s, EV_FAULT));
-	rule(r, streams(&dma, &moved) == 2 && !moved,
-	     "move: both devices walk again after the invalidations");
+	s.t = &r->t;
+	while (trace_step_next(&r->t, MARK(CASE_MOVE, STEP_MOVE_HAMMER), from,
+			       &s.first, &s.last)) {
+		from = s.last;
+		steps++;
+		moves += moved(&s, TRACE_NONE);
+	}
+	rule(r, steps >= 64 && moves == (r->share ? steps : 0),
+	     "move: %u of %u stage-2 tables changed their VMIDs", moves, steps);
+	rule(r, moved(&all, GUEST_ASID) == r->share,
+	     "move: the vSMMU %s its VMID", r->share ? "changed" : "kept");
+	rule(r, count(&all, EV_DMA_END) && !count(&all, EV_FAULT),
+	     "move: %zu DMAs meanwhile, %zu faults", count(&all, EV_DMA_END),
+	     count(&all, EV_FAULT));
+	rule(r, step(r, CASE_MOVE, STEP_MOVE_DMA, &s) && walked(&s),
+	     "move: the vSMMU's device walks again after the guest's command");
 }
 
 /*

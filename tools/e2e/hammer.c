@@ -42,6 +42,7 @@ void hammer_start(struct hammer *h, void *word)
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
 	must(!sched_setaffinity(0, sizeof(cpu), &cpu), "CPU 0");
+	h->stop = false;
 	h->word = word;
 	must(!pthread_create(&h->thread, NULL, run, h), "a thread");
 	must(!pthread_setschedparam(h->thread, SCHED_FIFO, &prio), "priority");
