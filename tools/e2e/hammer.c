@@ -15,7 +15,7 @@
 #include "e2e.h"
 
 #define PAUSE_US	20
-#define SPIN_MAX	3000
+#define SPIN_MAX	10000
 
 static void *run(void *arg)
 {
