@@ -113,6 +113,7 @@ enum e2e_case {
 	X(ORPHAN, REUSE,		0x06, "reuse")			\
 	X(ORPHAN, DONE,			0xff, "done")			\
 	X(BETWEEN, HAMMER,		0x01, "hammer")			\
+	X(BETWEEN, TURNS,		0x02, "turns")			\
 	X(BETWEEN, DONE,		0xff, "done")			\
 	X(MOVE, HAMMER,			0x01, "hammer")			\
 	X(MOVE, NESTED,			0x04, "hammer-nested")		\
