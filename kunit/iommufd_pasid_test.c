@@ -221,7 +221,7 @@ static void pasid_test_bind(struct kunit *test, unsigned int d)
 		t->dev[d] = NULL;
 		KUNIT_FAIL_AND_ABORT(test, "no mock device");
 	}
-	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], &id);
+	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], NULL, &id);
 	if (IS_ERR(t->idev[d])) {
 		int rc = PTR_ERR(t->idev[d]);
 
