@@ -4,8 +4,8 @@
  *
  * It runs on the CPU of the thread that started it, with a real-time priority and
  * short sleeps: the timer's interrupt puts DMA between any two instructions of
- * what the other thread does in the kernel. Under -icount that happens about
- * every tenth time, however busy the machine is.
+ * what the other thread does in the kernel. Under -icount that happens in
+ * every third change or so, however busy the machine is.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -14,7 +14,7 @@
 
 #include "e2e.h"
 
-#define PAUSE_US	20
+#define PAUSE_US	5
 #define SPIN_MAX	10000
 
 static void *run(void *arg)
