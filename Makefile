@@ -10,8 +10,8 @@ arm64_config := tools/configs/arm64.config
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' Makefile | \
-		awk -F '\t' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | \
+		awk -F '\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  KTREE=dir       a Linux 7.3.y tree in place of the fetched source'
 	@echo '  QEMU=program    a QEMU (9.2 or later, plugins) of your own'
@@ -64,6 +64,12 @@ selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
 bench: kernel kernel-base qemu ## count the instructions of a guest's invalidation
 	@env -u KTREE tools/e2e/demo bench
 
+.PHONY: bench-pasid
+bench-pasid: kernel kernel-base qemu ## measure what an attached PASID costs
+	@scripts/suite bench-pasid tools/bench/pasid/run \
+		build/arm64-base/arch/arm64/boot/Image build/arm64/arch/arm64/boot/Image \
+		build/linux build/bench-pasid
+
 .PHONY: lint
 lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
 
@@ -110,5 +116,5 @@ suite-selftests: kernel kernel-base qemu
 	@scripts/suite selftests scripts/selftests
 suite-bisect: tree
 	@scripts/suite bisect scripts/bisect
-suite-modules: kernel
+suite-modules: tree
 	@scripts/suite modules scripts/modules

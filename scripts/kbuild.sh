@@ -57,3 +57,25 @@ source_id()
 	[ -n "$(git -C "$1" status --porcelain -uno | head -n 1)" ] ||
 		git -C "$1" rev-parse 'HEAD^{tree}'
 }
+
+unpack_base()
+{
+	git --git-dir="$build/linux/.git" archive "$base_tree" | tar -x -C "$1"
+}
+
+# get_base: build/base/linux is the base, which needs no git of its own; its
+# tree is in $base_tree.
+get_base()
+{
+	local base=$build/base/linux
+
+	# shellcheck source=/dev/null
+	. "$build/base.env"
+	! have_done "$build/base/tree" "$base_tree" || return 0
+	new_tmp "$build/base"
+	mkdir "$tmp/linux"
+	run_step "unpacking the base" "$build/log/base.log" unpack_base "$tmp/linux"
+	rm -rf "$base"
+	mv -T "$tmp/linux" "$base"
+	set_done "$build/base/tree" "$base_tree"
+}
