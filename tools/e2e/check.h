@@ -61,5 +61,6 @@ extern const unsigned int num_rules;
 
 /* Rules that hold for every boot */
 void check_boot(struct run *r);
+void check_storm(struct run *r);
 
 #endif

@@ -2,10 +2,11 @@
 /*
  * The storm's rest of the host. Movers are VMs that ask for their VMID again and
  * again, so that whoever has that number on the SMMU has to leave it. With 8-bit
- * VMIDs on both sides this is steered: stage-2 tables without devices, the
- * ballast, take almost all of the SMMU's numbers, and the few that remain
- * are about those that the movers have from KVM. Then VMs come and go, for KVM
- * to run through its numbers.
+ * VMIDs on both sides this is steered: KVM gives the movers high numbers, and
+ * stage-2 tables without devices, the ballast, take all that are higher. As the
+ * SMMU driver gives the highest number that is free, whoever needs one gets a
+ * mover's, until the mover asks. Besides, VMs come and go, for KVM to run through
+ * its numbers.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,10 +20,11 @@
 #define MOVERS		4
 #define FIRST_MOVER	4	/* of the test devices; the one before is the keeper */
 #define KEEPER		3
-#define BURNED		10	/* VMIDs of KVM before the movers have theirs */
-#define FREE_NUMBERS	28	/* that ballast leaves of the SMMU's */
-#define MAX_BALLAST	256
-#define LOOK_EVERY	64
+#define NUMBERS		255	/* of 8 bits */
+#define BURNED		236	/* VMIDs of KVM before the movers have theirs */
+#define FILL_EVERY	2048	/* operations of the mover */
+#define RAISE_EVERY	256
+#define LOOK_EVERY	16
 #define CHURN_PAUSE_US	2000
 #define DEBUGFS		"/sys/kernel/debug/iommu/arm-smmu-v3"
 #define DEBUGFS_OLD	"/sys/kernel/debug/arm-smmu-v3"
@@ -37,7 +39,7 @@ static struct {
 	bool attached;
 } movers[MOVERS];
 
-static u32 ballast[MAX_BALLAST];
+static u32 ballast[NUMBERS];
 static unsigned int num_ballast;
 static int host_fd;
 static u32 empty_ioas, page_ioas;
@@ -220,66 +222,95 @@ static void mover_share(unsigned int m)
 	did(&mover, OP_TLBI, 0);
 }
 
-static void mover_op(void)
-{
-	unsigned int m = roll(&mover, MOVERS);
-
-	if (!roll(&mover, 256)) {
-		mover_end(m);
-		mover_start(m);
-	} else if (movers[m].viommu) {
-		mover_unshare(m);
-	} else if (movers[m].hwpt) {
-		mover_share(m);
-	}
-}
-
-void *mover_run(void *arg)
-{
-	(void)arg;
-	while (!storm_stopped()) {
-		storm_enter();
-		mover_op();
-		storm_leave();
-	}
-	return NULL;
-}
-
 /* True unless the SMMU has no number left */
 static bool ballast_add(void)
 {
 	int id = hwpt_alloc_parent(host_fd, testdev[KEEPER].id, empty_ioas);
 
-	if (id == -ENOSPC)
+	if (id == -ENOSPC || num_ballast == NUMBERS)
 		return false;
-	if (did(&churn, OP_HWPT, id))
+	if (did(&mover, OP_HWPT, id))
 		ballast[num_ballast++] = id;
 	return true;
 }
 
 static void ballast_remove(void)
 {
-	unsigned int i = roll(&churn, num_ballast);
+	did(&mover, OP_HWPT,
+	    iommufd_destroy(host_fd, ballast[--num_ballast]));
+}
 
-	did(&churn, OP_HWPT, iommufd_destroy(host_fd, ballast[i]));
-	ballast[i] = ballast[--num_ballast];
+/* For a moment the SMMU has no numbers left */
+static void fill(void)
+{
+	unsigned int count = num_ballast;
+
+	step(&mover, "fill", count, 0);
+	while (ballast_add())
+		;
+	while (num_ballast > count)
+		ballast_remove();
+}
+
+/* Nobody else takes a number: the ballast goes back to the top */
+static void raise_ballast(void)
+{
+	unsigned int count = num_ballast;
+
+	step(&mover, "raise", count, 0);
+	while (num_ballast)
+		ballast_remove();
+	while (num_ballast < count && ballast_add())
+		;
+}
+
+/*
+ * Most of the time only one of them has its number, so that who has to leave a
+ * number takes the next one that a mover asks for.
+ */
+static void mover_op(void)
+{
+	unsigned int m = roll(&mover, MOVERS), i;
+
+	/* The others keep their numbers, also across KVM's rollovers */
+	if (m == MOVERS - 1 && !roll(&mover, 16)) {
+		mover_end(m);
+		mover_start(m);
+		return;
+	}
+	for (i = 0; i < MOVERS; i++)
+		if (movers[i].viommu && roll(&mover, 8))
+			mover_unshare(i);
+	if (movers[m].hwpt && !movers[m].viommu)
+		mover_share(m);
+}
+
+void *mover_run(void *arg)
+{
+	unsigned int n = 0;
+
+	(void)arg;
+	while (!storm_stopped()) {
+		storm_enter();
+		if (num_ballast && ++n % FILL_EVERY == 0)
+			fill();
+		mover_op();
+		storm_leave();
+		if (num_ballast && n % RAISE_EVERY == 0) {
+			storm_enter_alone();
+			raise_ballast();
+			storm_leave();
+		}
+	}
+	return NULL;
 }
 
 static void churn_op(void)
 {
-	unsigned int dice = roll(&churn, 8);
-
-	step(&churn, "churn", dice, num_ballast);
-	if (dice < 5) {
-		vm_churn(1);
-		did(&churn, OP_VM, 0);
-		did(&churn, OP_TLBI, 0);
-		did(&churn, OP_VM, 0);
-	} else if (num_ballast) {
-		/* The new one takes the highest number that is free */
-		ballast_remove();
-		ballast_add();
-	}
+	vm_churn(1);
+	did(&churn, OP_VM, 0);
+	did(&churn, OP_TLBI, 0);
+	did(&churn, OP_VM, 0);
 }
 
 void *churn_run(void *arg)
@@ -305,7 +336,7 @@ static void *a_page(void)
 
 void host_start(void)
 {
-	unsigned int m, want = 0;
+	unsigned int m;
 	int id;
 
 	host_fd = iommufd_open();
@@ -317,18 +348,19 @@ void host_start(void)
 	must(id > 0, "IOAS");
 	page_ioas = id;
 
-	/* Both sides have 255: let what KVM gives be among what is left */
-	if (e2e.kvm_vmid_bits == 8 && !(e2e.idr0 & IDR0_VMID16))
-		want = 255 - FREE_NUMBERS;
-	while (num_ballast < want && ballast_add())
-		;
-	must(num_ballast == want, "%u of %u numbers taken", num_ballast, want);
-	vm_churn(BURNED);
+	if (e2e.kvm_vmid_bits == 8 && !(e2e.idr0 & IDR0_VMID16)) {
+		while (num_ballast < NUMBERS - BURNED - MOVERS && ballast_add())
+			;
+		vm_churn(BURNED);
+	}
 	for (m = 0; m < MOVERS; m++) {
 		movers[m].mem = a_page();
 		movers[m].d = &testdev[FIRST_MOVER + m];
 		mover_start(m);
 	}
+	/* The tenants' VMs begin anew */
+	if (num_ballast)
+		vm_churn(NUMBERS - BURNED);
 }
 
 void host_end(void)

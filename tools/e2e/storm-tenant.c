@@ -488,6 +488,12 @@ static void op_vsm(struct tenant *t)
 		attach(t, AT_TRANS, n);
 }
 
+static bool has_vsm(const struct tenant *t, unsigned int s2)
+{
+	return (t->v[0].viommu && t->v[0].s2 == s2) ||
+	       (t->v[1].viommu && t->v[1].s2 == s2);
+}
+
 static void s2_alloc(struct tenant *t, unsigned int n)
 {
 	int id = hwpt_alloc_parent(t->fd, t->d->id, t->s2[n].ioas);
@@ -513,6 +519,24 @@ static void op_s2(struct tenant *t)
 		    iommufd_destroy(t->fd, t->s2[n].hwpt));
 	}
 	s2_alloc(t, n);
+}
+
+/* Another page table with the same content takes over: a VMID comes, one goes */
+static void op_renew(struct tenant *t)
+{
+	unsigned int n = t->at_n;
+	u32 old;
+
+	if (t->at != AT_S2 || has_vsm(t, n))
+		return;
+	old = t->s2[n].hwpt;
+	s2_alloc(t, n);
+	if (!t->s2[n].hwpt) {
+		t->s2[n].hwpt = old;
+		return;
+	}
+	attach(t, AT_S2, n);
+	did(&t->self, OP_HWPT, iommufd_destroy(t->fd, old));
 }
 
 static void maps_init(struct tenant *t, unsigned int n)
@@ -629,12 +653,13 @@ static const struct {
 	{ 60, op_flush },
 	{ 100, op_attach },
 	{ 8, op_detach },
-	{ 16, op_vsm },
-	{ 5, op_s2 },
+	{ 20, op_vsm },
+	{ 10, op_s2 },
+	{ 60, op_renew },
 	{ 2, op_death },
 };
 
-#define TOTAL_WEIGHT	(300 + 250 + 300 + 60 + 100 + 8 + 16 + 5 + 2)
+#define TOTAL_WEIGHT	(300 + 250 + 300 + 60 + 100 + 8 + 20 + 10 + 60 + 2)
 
 void tenant_op(struct tenant *t)
 {

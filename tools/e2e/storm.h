@@ -235,6 +235,7 @@ struct storm {
 extern struct storm storm;
 
 void storm_enter(void);
+void storm_enter_alone(void);
 void storm_leave(void);
 bool storm_stopped(void);
 
