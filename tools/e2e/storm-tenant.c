@@ -332,7 +332,9 @@ static void attach(struct tenant *t, enum where at, unsigned int n)
 		t->at_n = n;
 	}
 	end(t);
-	prove(t, roll(&t->self, ADDRS));
+	/* What another stage 1 had there may still be in the TLB */
+	prove(t, roll(&t->self, WINDOW));
+	prove(t, roll(&t->self, WINDOW));
 	prove(t, roll(&t->self, ADDRS));
 }
 

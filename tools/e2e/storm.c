@@ -267,13 +267,13 @@ static void tenant_init(unsigned int i, int fd)
 
 static void init(void)
 {
+	const int prefer = PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
 	pthread_rwlockattr_t attr;
 	unsigned int i;
 	int fd;
 
 	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr,
-			PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlockattr_setkind_np(&attr, prefer);
 	pthread_rwlock_init(&storm.run, &attr);
 	dice_init(&mover, 2 * TENANTS);
 	dice_init(&churn, 2 * TENANTS + 1);
