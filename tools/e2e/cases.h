@@ -149,6 +149,15 @@ enum e2e_step {
 #undef X
 };
 
+/*
+ * VMs of a storm tell who they are by the ASID of a TLBI: this and the number of a
+ * tenant, STORM_MOVER and that of a mover, or STORM_CHURN.
+ */
+#define STORM_ASID	0x40
+#define STORM_MOVER	8
+#define STORM_CHURN	15
+#define STORM_VMS	16
+
 /* Steps of round @r (0, 1, 2) of a case that repeats itself */
 #define ROUND(r, step)		((r) << 4 | (step))
 

@@ -41,6 +41,11 @@ static void note_stream(struct streams *s, const struct ev *e)
 	s->last[i] = e->vmid;
 }
 
+static bool is_rollover(const struct ev *e)
+{
+	return e->el == 2 && !strcmp(e->op, "ALLE1IS");
+}
+
 /* Entries whose VMID has entries of another device in the TLB */
 static unsigned int aliases(struct run *r, const struct span *s)
 {
@@ -66,9 +71,30 @@ static unsigned int aliases(struct run *r, const struct span *s)
 	return found;
 }
 
+/* Until KVM's next rollover a VMID is one VM's, which tells who it is */
+static unsigned int two_vms(const struct span *s)
+{
+	static int vms[NUM_VMIDS];
+	unsigned int found = 0;
+	const struct ev *e;
+	int vm;
+
+	memset(vms, 0xff, sizeof(vms));
+	for_each_event(e, *s, EV_TLBI) {
+		if (is_rollover(e))
+			memset(vms, 0xff, sizeof(vms));
+		vm = e->asid - STORM_ASID;
+		if (e->el != 1 || e->vmid < 0 || vm < 0 || vm >= STORM_VMS)
+			continue;
+		found += vms[e->vmid] >= 0 && vms[e->vmid] != vm;
+		vms[e->vmid] = vm;
+	}
+	return found;
+}
+
 void check_storm(struct run *r)
 {
-	unsigned int inserts = 0, zero = 0, shared = 0, rollovers = 0, alias;
+	unsigned int inserts = 0, zero = 0, shared = 0, rollovers = 0, alias, two;
 	static bool guests[NUM_VMIDS];
 	struct streams streams = { 0 };
 	const struct ev *e;
@@ -81,7 +107,7 @@ void check_storm(struct run *r)
 	for_each_event(e, s, EV_TLBI) {
 		if (e->el == 1 && e->vmid > 0)
 			guests[e->vmid] = true;
-		rollovers += e->el == 2 && !strcmp(e->op, "ALLE1IS");
+		rollovers += is_rollover(e);
 	}
 	for_each_event(e, s, EV_INSERT) {
 		inserts++;
@@ -95,6 +121,8 @@ void check_storm(struct run *r)
 	     inserts);
 	alias = aliases(r, &s);
 	rule(r, !alias, "storm: %u times two devices have one VMID", alias);
+	two = two_vms(&s);
+	rule(r, !two, "storm: %u times two VMs have one VMID", two);
 	rule(r, streams.num >= 4 && streams.changes,
 	     "storm: %u devices change their VMIDs %u times", streams.num,
 	     streams.changes);

@@ -220,6 +220,8 @@ static void mover_share(unsigned int m)
 				 dev_attach(movers[m].d, id));
 	vm_exec(&movers[m].vm, GUEST_TLBI_ALL, 0, 0);
 	did(&mover, OP_TLBI, 0);
+	vm_exec(&movers[m].vm, GUEST_TLBI_ASID, STORM_ASID + STORM_MOVER + m, 0);
+	did(&mover, OP_TLBI, 0);
 }
 
 /* True unless the SMMU has no number left */
@@ -305,24 +307,16 @@ void *mover_run(void *arg)
 	return NULL;
 }
 
-static void churn_op(void)
+static void churn_op(void *mem)
 {
-	vm_churn(1);
-	did(&churn, OP_VM, 0);
-	did(&churn, OP_TLBI, 0);
-	did(&churn, OP_VM, 0);
-}
+	struct vm vm;
 
-void *churn_run(void *arg)
-{
-	(void)arg;
-	while (!storm_stopped()) {
-		storm_enter();
-		churn_op();
-		storm_leave();
-		usleep(CHURN_PAUSE_US);
-	}
-	return NULL;
+	vm_create(&vm, mem, PAGE);
+	did(&churn, OP_VM, 0);
+	vm_exec(&vm, GUEST_TLBI_ASID, STORM_ASID + STORM_CHURN, 0);
+	did(&churn, OP_TLBI, 0);
+	vm_close(&vm);
+	did(&churn, OP_VM, 0);
 }
 
 static void *a_page(void)
@@ -332,6 +326,20 @@ static void *a_page(void)
 
 	must(mem != MAP_FAILED, "memory");
 	return mem;
+}
+
+void *churn_run(void *arg)
+{
+	void *mem = a_page();
+
+	(void)arg;
+	while (!storm_stopped()) {
+		storm_enter();
+		churn_op(mem);
+		storm_leave();
+		usleep(CHURN_PAUSE_US);
+	}
+	return NULL;
 }
 
 void host_start(void)

@@ -272,9 +272,9 @@ static void op_flush(struct tenant *t)
 
 	step(&t->self, "flush", n, 0);
 	if (t->has_vm && roll(&t->self, 2)) {
-		tlbi(t, GUEST_TLBI_VA + roll(&t->self, 3),
-		     GUEST_ASID + roll(&t->self, 2),
+		tlbi(t, GUEST_TLBI_VA + roll(&t->self, 3), GUEST_ASID,
 		     addr_iova(roll(&t->self, ADDRS)));
+		tlbi(t, GUEST_TLBI_ASID, STORM_ASID + t->num, 0);
 		return;
 	}
 	if (t->vdevice && !roll(&t->self, 4))
