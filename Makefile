@@ -60,6 +60,10 @@ e2e: suite-e2e ## run the end-to-end test on both kernels
 .PHONY: selftests
 selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
 
+.PHONY: soak
+soak: kernel qemu ## run storms for MINUTES=30, each with another seed
+	@scripts/suite soak tools/e2e/soak -m $(or $(MINUTES),30)
+
 .PHONY: bench
 bench: kernel kernel-base qemu ## count the instructions of a guest's invalidation
 	@env -u KTREE tools/e2e/demo bench
