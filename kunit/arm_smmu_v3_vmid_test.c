@@ -37,7 +37,7 @@
 
 #define VT_STREAMS	16
 #define VT_BITS		8
-#define VT_VMIDS	(1 << VT_BITS)
+#define VT_VMIDS	BIT(VT_BITS)
 #define VT_TOP		(VT_VMIDS - 1)
 #define VT_DEVS		3
 #define VT_S2S		3
@@ -266,6 +266,16 @@ static void vt_walk(struct vt *t, const struct arm_smmu_ste *ste)
 	tlb->s1ctx = vt_ste_s1ctx(ste);
 }
 
+static struct arm_smmu_domain *vt_s2_of(struct vt *t, u64 s2ttb)
+{
+	unsigned int i;
+
+	for (i = 0; i != VT_S2S; i++)
+		if (t->s2s[i] && vt_ttb(t->s2s[i]) == s2ttb)
+			return t->s2s[i];
+	return NULL;
+}
+
 static void vt_check_owner(struct vt *t, u16 id)
 {
 	struct arm_smmu_vmid *vmid = vt_find(t, id);
@@ -273,7 +283,7 @@ static void vt_check_owner(struct vt *t, u16 id)
 	if (!vmid)
 		KUNIT_FAIL(t->test, "VMID %u given up with its entries in the TLB",
 			   id);
-	else if (!vmid->dirty && vt_ttb(vmid->s2) != t->tlb[id].s2ttb)
+	else if (!vmid->dirty && vmid->s2 != vt_s2_of(t, t->tlb[id].s2ttb))
 		KUNIT_FAIL(t->test, "VMID %u given to another table", id);
 }
 
@@ -337,8 +347,19 @@ static struct vt_cmd vt_decode(const struct arm_smmu_cmd *cmd)
 	return ret;
 }
 
+static bool vt_out_of_range(struct vt *t, const struct vt_cmd *cmd)
+{
+	if (cmd->arg < (cmd->op == CMDQ_OP_CFGI_STE ? VT_STREAMS : VT_VMIDS))
+		return false;
+	KUNIT_FAIL(t->test, "command %#x for %u", cmd->op, cmd->arg);
+	return true;
+}
+
 static void vt_carry_out(struct vt *t, const struct vt_cmd *cmd)
 {
+	if (vt_out_of_range(t, cmd))
+		return;
+
 	switch (cmd->op) {
 	case CMDQ_OP_CFGI_STE:
 		t->cached[cmd->arg] = t->table[cmd->arg];
@@ -354,6 +375,9 @@ static void vt_carry_out(struct vt *t, const struct vt_cmd *cmd)
 
 static void vt_unmap_cmd(struct vt *t, const struct vt_cmd *cmd)
 {
+	if (vt_out_of_range(t, cmd))
+		return;
+
 	switch (cmd->op) {
 	case CMDQ_OP_TLBI_S2_IPA:
 		set_bit(cmd->arg, t->s2_hits);
@@ -486,14 +510,15 @@ static int vt_detach(struct vt *t, unsigned int dev)
 
 static struct arm_smmu_domain *vt_new_s2(struct vt *t)
 {
+	const u32 flags = IOMMU_HWPT_ALLOC_NEST_PARENT;
+	struct device *dev = t->devs[0].dev;
 	struct iommu_domain *domain;
 	unsigned int i;
 
 	for (i = 0; t->s2s[i]; i++)
 		KUNIT_ASSERT_LT(t->test, i, VT_S2S - 1);
 
-	domain = arm_smmu_ops.domain_alloc_paging_flags(
-		t->devs[0].dev, IOMMU_HWPT_ALLOC_NEST_PARENT, NULL);
+	domain = arm_smmu_ops.domain_alloc_paging_flags(dev, flags, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, domain);
 	domain->type = IOMMU_DOMAIN_UNMANAGED;
 	t->s2s[i] = to_smmu_domain(domain);
@@ -579,10 +604,20 @@ static struct arm_vsmmu *vt_must_share(struct vt *t, struct arm_smmu_domain *s2,
 	return vt_must_vsmmu(t, s2, vm, VT_SHARE);
 }
 
+static void vt_free_vdevice(struct vt_dev *d)
+{
+	if (d->vdev.viommu)
+		xa_erase(&d->vdev.viommu->vdevs, d->vdev.virt_id);
+	d->vdev.viommu = NULL;
+}
+
 static void vt_free_vsmmu(struct vt *t, struct arm_vsmmu *vsmmu)
 {
 	unsigned int i;
 
+	for (i = 0; i != VT_DEVS; i++)
+		if (t->devs[i].vdev.viommu == &vsmmu->core)
+			vt_free_vdevice(&t->devs[i]);
 	for (i = 0; i != VT_VSMMUS; i++)
 		if (t->vsmmus[i] == vsmmu)
 			t->vsmmus[i] = NULL;
@@ -603,6 +638,7 @@ static u64 vt_s1ctx(struct vt *t, const struct arm_vsmmu *vsmmu)
 }
 
 #define VT_STE_INVALID	UINT_MAX
+#define VT_STE_0_NESTED	FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED)
 
 static struct iommu_domain *vt_nested(struct vt *t, struct arm_vsmmu *vsmmu,
 				      unsigned int cfg)
@@ -640,8 +676,7 @@ static int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
 	struct vt_dev *d = &t->devs[dev];
 	int ret;
 
-	if (d->vdev.viommu)
-		xa_erase(&d->vdev.viommu->vdevs, d->vdev.virt_id);
+	vt_free_vdevice(d);
 	d->idev.dev = d->dev;
 	d->idev.kvm = vt_kvm(vm);
 	d->vdev.idev = &d->idev;
@@ -696,16 +731,15 @@ static int vt_inv_users(struct arm_smmu_domain *s2, u8 type, u32 id)
 	return 0;
 }
 
-#define VT_EXPECT_USERS(t, s2, id, users)                                      \
-	do {                                                                   \
-		KUNIT_EXPECT_EQ((t)->test,                                     \
-				vt_inv_users(s2, INV_TYPE_S2_VMID, id),        \
-				users);                                        \
-		KUNIT_EXPECT_EQ((t)->test,                                     \
-				vt_inv_users(s2, INV_TYPE_S2_VMID_S1_CLEAR,    \
-					     id),                              \
-				users);                                        \
-	} while (0)
+static void vt_expect_users(struct vt *t, struct arm_smmu_domain *s2, u16 id,
+			    int users)
+{
+	KUNIT_EXPECT_EQ_MSG(t->test, vt_inv_users(s2, INV_TYPE_S2_VMID, id),
+			    users, "VMID %u", id);
+	KUNIT_EXPECT_EQ_MSG(t->test,
+			    vt_inv_users(s2, INV_TYPE_S2_VMID_S1_CLEAR, id),
+			    users, "stage 1 of VMID %u", id);
+}
 
 static struct arm_smmu_vmid *vt_alloc(struct vt *t, struct arm_smmu_domain *s2)
 {
@@ -837,6 +871,10 @@ static void vt_exit(struct kunit *test)
 	unsigned long index;
 	unsigned int i;
 
+	/* KUnit calls this even if vt_init() did not get far */
+	if (!t || IS_ERR_OR_NULL(t->group))
+		return;
+
 	t->at_cmd = NULL;
 	t->fail_at = 0;
 	t->nr_log = 0;
@@ -846,8 +884,6 @@ static void vt_exit(struct kunit *test)
 		if (!d->cur)
 			continue;
 		vt_detach(t, i);
-		if (d->vdev.viommu)
-			xa_erase(&d->vdev.viommu->vdevs, d->vdev.virt_id);
 		iommu_group_remove_device(d->dev);
 		d->dev->iommu = NULL;
 		kfree(d->master.vmaster);
@@ -887,6 +923,7 @@ static void vt_width_desc(const unsigned int *bits, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits", *bits);
 }
+
 KUNIT_ARRAY_PARAM(vt_width, vt_widths, vt_width_desc);
 
 static void vt_registry_private(struct kunit *test)
@@ -1150,6 +1187,7 @@ static const struct vt_vste vt_vstes[] = {
 	{ STRTAB_STE_0_CFG_ABORT, STRTAB_STE_0_CFG_ABORT, "abort" },
 	{ VT_STE_INVALID, STRTAB_STE_0_CFG_ABORT, "invalid" },
 };
+
 KUNIT_ARRAY_PARAM_DESC(vt_vste, vt_vstes, desc);
 
 /* The STE of a direct attachment, in another way than the driver makes it */
@@ -1168,10 +1206,8 @@ static void vt_expect_ste(struct vt *t, const struct arm_smmu_ste *ste,
 		KUNIT_EXPECT_EQ(t->test, le64_to_cpu(ste->data[3]), vt_ttb(s2));
 	}
 	if (cfg == STRTAB_STE_0_CFG_NESTED) {
-		want.data[0] = cpu_to_le64(
-			STRTAB_STE_0_V |
-			FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED) |
-			vt_s1ctx(t, t->vsmmus[0]));
+		want.data[0] |= cpu_to_le64(vt_s1ctx(t, t->vsmmus[0]) |
+					    VT_STE_0_NESTED);
 		want.data[1] |= cpu_to_le64(FIELD_PREP(STRTAB_STE_1_S1CIR, 1) |
 					    FIELD_PREP(STRTAB_STE_1_S1COR, 2) |
 					    FIELD_PREP(STRTAB_STE_1_S1CSH, 3) |
@@ -1251,6 +1287,7 @@ static const struct vt_transition vt_transitions[] = {
 	{ VT_TRANSLATE_A, VT_TRANSLATE_B, 3, true, "translate to another's" },
 	{ VT_TRANSLATE_B, VT_TRANSLATE_A, 3, true, "and back" },
 };
+
 KUNIT_ARRAY_PARAM_DESC(vt_transition, vt_transitions, desc);
 
 struct vt_seen {
@@ -1362,8 +1399,7 @@ static void vt_ste_no_step(struct kunit *test)
 	arm_smmu_make_s2_domain_ste(&direct, &t->devs[0].master, s2, false);
 	arm_smmu_ste_set_vmid(&direct, s2->s2_cfg.vmid);
 	arm_smmu_make_s2_domain_ste(&nested, &t->devs[0].master, s2, false);
-	nested.data[0] |= cpu_to_le64(
-		FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED));
+	nested.data[0] |= cpu_to_le64(VT_STE_0_NESTED);
 	arm_smmu_ste_set_vmid(&nested, &vmid);
 	KUNIT_EXPECT_TRUE(test, arm_smmu_ste_vmid_step(&direct, &nested, &step));
 	KUNIT_EXPECT_TRUE(test, arm_smmu_ste_vmid_step(&nested, &direct, &step));
@@ -1394,28 +1430,28 @@ static void vt_attach_commands(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
 	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	vt_expect_users(t, s2, VT_TOP, 1);
 	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
 	VT_EXPECT_LOG(t, VT_CFGI(9), VT_SYNC, VT_CFGI(9), VT_SYNC);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 2);
+	vt_expect_users(t, s2, VT_TOP, 2);
 
 	/* The other device still uses the number of the table */
 	vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
 	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(5),
 		      VT_SYNC);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
-	VT_EXPECT_USERS(t, s2, 1, 1);
+	vt_expect_users(t, s2, VT_TOP, 1);
+	vt_expect_users(t, s2, 1, 1);
 
 	KUNIT_ASSERT_EQ(test, vt_detach(t, 2), 0);
 	VT_EXPECT_LOG(t, VT_CFGI(9), VT_SYNC, VT_CFGI(9), VT_SYNC,
 		      VT_VMALL(VT_TOP), VT_SYNC);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 0);
-	VT_EXPECT_USERS(t, s2, 1, 1);
+	vt_expect_users(t, s2, VT_TOP, 0);
+	vt_expect_users(t, s2, 1, 1);
 
 	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
 	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC, VT_VMALL(1),
 		      VT_SYNC);
-	VT_EXPECT_USERS(t, s2, 1, 0);
+	vt_expect_users(t, s2, 1, 0);
 
 	/* Nothing is left to flush when the owners go */
 	vt_free_s2(t, vt_new_s2(t));
@@ -1434,7 +1470,7 @@ static void vt_attach_private(struct kunit *test)
 	vt_clear_log(t);
 	vt_attach_translate(t, 1, vsmmu, NULL);
 	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	vt_expect_users(t, s2, VT_TOP, 1);
 	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
 	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(5),
 		      VT_SYNC);
@@ -1480,6 +1516,7 @@ static void vt_failure_desc(const struct vt_failure *p, char *desc)
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s at sync %u",
 		 p->fault == VT_CERROR ? "CERROR" : "timeout", p->at);
 }
+
 KUNIT_ARRAY_PARAM(vt_detach_failure, vt_detach_failures, vt_failure_desc);
 
 /* I3: a command fails while the last STE with a VMID goes away */
@@ -1505,8 +1542,15 @@ static void vt_detach_fails(struct kunit *test)
 	}
 	KUNIT_EXPECT_TRUE(test, vsmmu->vmid->dirty);
 	KUNIT_EXPECT_TRUE(test, s2->s2_cfg.vmid->dirty);
-	VT_EXPECT_USERS(t, s2, 1, 1);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
+	vt_expect_users(t, s2, 1, 1);
+	vt_expect_users(t, s2, VT_TOP, 1);
+
+	/* Commands that succeed later do not tell what became of the others */
+	vt_clear_log(t);
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 2, &s2->domain), 0);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 2), 0);
+	KUNIT_EXPECT_TRUE(test, s2->s2_cfg.vmid->dirty);
+	vt_expect_users(t, s2, VT_TOP, 1);
 
 	/* Neither the VM nor another vSMMU nor another table gets them */
 	vt_free_vsmmu(t, vsmmu);
@@ -1539,7 +1583,7 @@ static void vt_attach_fails(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, s2->s2_cfg.vmid->dirty);
 	vt_clear_log(t);
 	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 0);
+	vt_expect_users(t, s2, VT_TOP, 0);
 	KUNIT_EXPECT_FALSE(test, s2->s2_cfg.vmid->dirty);
 }
 
@@ -1552,15 +1596,15 @@ static void vt_cmdq_errors(struct kunit *test)
 	u32 *regs = kunit_kcalloc(test, 2, sizeof(*regs), GFP_KERNEL);
 	struct arm_smmu_cmd cmd;
 	int before = arm_smmu_cmdq_errors(smmu);
-	unsigned int i;
+	int ret;
 
 	KUNIT_ASSERT_NOT_NULL(test, regs);
 	q->llq.max_n_shift = 7;
 	q->ent_dwords = CMDQ_ENT_DWORDS;
 	q->base = kunit_kcalloc(test, 1 << 7, sizeof(cmd), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, q->base);
-	q->prod_reg = (u32 __iomem *)&regs[0];
-	q->cons_reg = (u32 __iomem *)&regs[1];
+	q->prod_reg = (u32 __force __iomem *)&regs[0];
+	q->cons_reg = (u32 __force __iomem *)&regs[1];
 	KUNIT_ASSERT_EQ(test, arm_smmu_cmdq_init(smmu, &smmu->cmdq), 0);
 
 	/* An illegal command is skipped, and the CMD_SYNC behind it completes */
@@ -1580,10 +1624,10 @@ static void vt_cmdq_errors(struct kunit *test)
 	regs[1] = 0;
 	kunit_deactivate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist);
 	cmd = (struct arm_smmu_cmd){ .data = { CMDQ_OP_TLBI_S12_VMALL } };
-	i = __arm_smmu_cmdq_issue_cmdlist(smmu, &smmu->cmdq, &cmd, 1, true);
+	ret = __arm_smmu_cmdq_issue_cmdlist(smmu, &smmu->cmdq, &cmd, 1, true);
 	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
 				   vt_issue);
-	KUNIT_EXPECT_EQ(test, (int)i, -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, ret, -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, regs[0], 2);
 	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 2);
 }
@@ -1658,8 +1702,8 @@ static void vt_choose_second(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->vmid->users, 1);
 	vt_attach_translate(t, 1, a, NULL);
 	vt_attach_translate(t, 2, b, NULL);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 1);
+	vt_expect_users(t, s2, VT_TOP, 1);
+	vt_expect_users(t, s2, VT_TOP - 1, 1);
 }
 
 static void vt_choose_share(struct kunit *test)
@@ -2085,8 +2129,8 @@ static void vt_see_both(struct vt *t, const struct vt_cmd *cmd)
 	struct vt_watch *watch = t->data;
 
 	watch->cmds++;
-	VT_EXPECT_USERS(t, watch->s2, watch->from, 3);
-	VT_EXPECT_USERS(t, watch->s2, watch->to, 3);
+	vt_expect_users(t, watch->s2, watch->from, 3);
+	vt_expect_users(t, watch->s2, watch->to, 3);
 	/* Neither number is for others meanwhile */
 	KUNIT_EXPECT_NOT_NULL(t->test, vt_find(t, watch->from));
 	KUNIT_EXPECT_NOT_NULL(t->test, vt_find(t, watch->to));
@@ -2116,7 +2160,7 @@ static void vt_move(struct kunit *test)
 	struct vt_watch watch = { .s2 = s2, .from = VT_TOP, .to = VT_TOP - 1 };
 	struct arm_vsmmu *vsmmu = vt_attach_all(t, s2);
 
-	VT_EXPECT_USERS(t, s2, VT_TOP, 3);
+	vt_expect_users(t, s2, VT_TOP, 3);
 	memcpy(before, t->table, sizeof(before));
 	t->data = &watch;
 	t->at_cmd = vt_see_both;
@@ -2133,16 +2177,16 @@ static void vt_move(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vsmmu->vmid->dirty);
 	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, VT_TOP - 1), vsmmu->vmid);
 	KUNIT_EXPECT_NULL(test, vt_find(t, VT_TOP));
-	VT_EXPECT_USERS(t, s2, VT_TOP, 0);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 3);
+	vt_expect_users(t, s2, VT_TOP, 0);
+	vt_expect_users(t, s2, VT_TOP - 1, 3);
 
 	/* Attaching and detaching go on where the move has left them */
 	vt_detach(t, 0);
 	vt_detach(t, 1);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 1);
+	vt_expect_users(t, s2, VT_TOP - 1, 1);
 	vt_clear_log(t);
 	vt_detach(t, 2);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 0);
+	vt_expect_users(t, s2, VT_TOP - 1, 0);
 	VT_EXPECT_LOG(t, VT_VMALL(VT_TOP - 1), VT_SYNC);
 }
 
@@ -2171,7 +2215,7 @@ static void vt_move_ats(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, new->num_invs, 3);
 	KUNIT_EXPECT_TRUE(test, new->has_ats);
 	KUNIT_EXPECT_EQ(test, vt_inv_users(s2, INV_TYPE_ATS_FULL, VT_TOP), 1);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 3);
+	vt_expect_users(t, s2, VT_TOP - 1, 3);
 }
 
 /* As it happens: the number that KVM chose is that of the sharer's own table */
@@ -2193,8 +2237,8 @@ static void vt_move_own(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP - 1);
 	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
 	vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 1);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 1, 1);
+	vt_expect_users(t, s2, VT_TOP, 1);
+	vt_expect_users(t, s2, VT_TOP - 1, 1);
 }
 
 /* Another table's, with its vSMMU; and that of one that nothing is attached to */
@@ -2284,6 +2328,7 @@ static const struct vt_failure vt_move_failures[] = {
 	{ VT_TIMEOUT, 1 }, { VT_TIMEOUT, 2 }, { VT_TIMEOUT, 3 },
 	{ VT_TIMEOUT, 4 },
 };
+
 KUNIT_ARRAY_PARAM(vt_move_failure, vt_move_failures, vt_failure_desc);
 
 static void vt_move_fails(struct kunit *test)
@@ -2312,8 +2357,8 @@ static void vt_move_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 2);
 	KUNIT_EXPECT_FALSE(test, vsmmu->vmid->dirty);
 	vt_expect_moved(t, before, VT_TOP - 2);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 3);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 2, 3);
+	vt_expect_users(t, s2, VT_TOP, 3);
+	vt_expect_users(t, s2, VT_TOP - 2, 3);
 	KUNIT_ASSERT_NOT_NULL(test, vt_find(t, VT_TOP));
 	KUNIT_EXPECT_TRUE(test, vt_find(t, VT_TOP)->dirty);
 
@@ -2322,11 +2367,15 @@ static void vt_move_fails(struct kunit *test)
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
 			-EBUSY);
+	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), 0);
+	vt_expect_users(t, s2, VT_TOP, 3);
+	vt_expect_users(t, s2, VT_TOP - 2, 0);
+	vt_expect_users(t, s2, VT_TOP - 3, 3);
 	vt_detach(t, 0);
 	vt_detach(t, 1);
 	vt_detach(t, 2);
-	VT_EXPECT_USERS(t, s2, VT_TOP, 3);
-	VT_EXPECT_USERS(t, s2, VT_TOP - 2, 0);
+	vt_expect_users(t, s2, VT_TOP, 3);
+	vt_expect_users(t, s2, VT_TOP - 3, 0);
 	vt_free_vsmmu(t, vsmmu);
 	vt_free_s2(t, s2);
 	KUNIT_EXPECT_EQ(test,
@@ -2549,6 +2598,7 @@ static struct kunit_suite vt_suite = {
 	.exit = vt_exit,
 	.test_cases = vt_cases,
 };
+
 kunit_test_suite(vt_suite);
 
 MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

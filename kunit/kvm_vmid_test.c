@@ -8,8 +8,8 @@
  */
 
 #include <kunit/test.h>
-#include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/prandom.h>
 
 #define TEST_ROLLOVERS	3
@@ -921,11 +921,12 @@ static void race_release(struct race *race, unsigned int vmid)
 /* Now and then for so long that rollovers pass over it */
 static void race_stay(struct race_cpu *rc)
 {
+	bool stay = prandom_u32_state(&rc->rnd) % 4 == 0;
+	u64 end = ktime_get_ns() + (stay ? NSEC_PER_MSEC : NSEC_PER_USEC);
 	unsigned int flushes = READ_ONCE(test_flushes);
-	unsigned int n = prandom_u32_state(&rc->rnd) % 4 ? 1 : 1000;
 
-	while (n-- && READ_ONCE(test_flushes) < flushes + 2)
-		ndelay(1000);
+	while (ktime_get_ns() < end && READ_ONCE(test_flushes) < flushes + 2)
+		cpu_relax();
 }
 
 static void race_run(struct race_cpu *rc, struct race_vm *vm)

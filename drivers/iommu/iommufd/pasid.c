@@ -479,5 +479,6 @@ void iommufd_device_pasid_detach_all(struct iommufd_device *idev)
 			if (pasid == range.last)
 				break;
 		}
-	} while (iommufd_device_pasid_next_range(idev, 0, &range));
+	} while (range.last != IOMMU_PASID_INVALID &&
+		 iommufd_device_pasid_next_range(idev, range.last + 1, &range));
 }

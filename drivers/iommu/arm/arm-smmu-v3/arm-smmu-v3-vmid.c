@@ -8,8 +8,9 @@
  *
  * There are two kinds of number. A private one is picked here, and only the SMMU
  * knows it; it can change, see arm-smmu-v3-vmid-move.c. A shared one was picked by
- * KVM, which keeps it for its VM while there is a pin on it. KVM hands out numbers from 1 upward, so private ones are taken
- * from the top of the space downward, and the two rarely want the same.
+ * KVM, which keeps it for its VM while there is a pin on it. KVM hands out numbers
+ * from 1 upward, so private ones are taken from the top of the space downward, and
+ * the two rarely want the same.
  */
 
 #include <linux/device.h>

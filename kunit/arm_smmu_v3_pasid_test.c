@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for stage-1 page tables on PASIDs
+ *
+ * The driver runs on an SMMU that exists in memory only, through the operations
+ * that the core calls. Its commands are noted in place of being issued, and with
+ * each CMD_SYNC the CD as the SMMU would have to read it from then on.
+ */
+#include <kunit/device.h>
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+#include <linux/io-pgtable.h>
+
+#include "arm-smmu-v3.h"
+
+#define PT_LOG 64
+#define PT_STEPS 16
+#define PT_SID 1
+#define PT_STREAMS 2
+#define PT_PASID 5
+/* In another leaf of a two-level CD table */
+#define PT_PASID_FAR (3 * CTXDESC_L2_ENTRIES + 7)
+#define PT_ASID_BITS 16
+
+/**
+ * struct pt_cmd - One command
+ * @op: CMDQ_OP_*
+ * @id: StreamID of a CFGI_CD, ASID of a TLBI
+ * @ssid: SubstreamID of a CFGI_CD
+ * @leaf: CFGI_CD of the CD only
+ */
+struct pt_cmd {
+	u8 op;
+	u32 id;
+	u32 ssid;
+	bool leaf;
+};
+
+/**
+ * struct pt_test - State of one test
+ * @smmu: The driver's view of the SMMU
+ * @master: The device, with two streams, allocated as release_device() frees it
+ * @streams: Its streams
+ * @iommu: What the core keeps for a device
+ * @group: Its group
+ * @dev: Its struct device
+ * @ste: The stream table
+ * @domain: Stage-1 domains; the last is the RID's
+ * @log: Commands so far, without prefetches
+ * @nr_log: Number of them
+ * @watch: PASID whose CD is noted at each CMD_SYNC, 0 for none
+ * @step: These CDs
+ * @nr_steps: Number of them
+ */
+struct pt_test {
+	struct arm_smmu_device smmu;
+	struct arm_smmu_master *master;
+	struct arm_smmu_stream streams[PT_STREAMS];
+	struct dev_iommu iommu;
+	struct iommu_group *group;
+	struct device *dev;
+	struct arm_smmu_ste ste[PT_SID + PT_STREAMS];
+	struct iommu_domain *domain[3];
+	struct pt_cmd log[PT_LOG];
+	unsigned int nr_log;
+	u32 watch;
+	struct arm_smmu_cd step[PT_STEPS];
+	unsigned int nr_steps;
+};
+
+/**
+ * struct pt_set - Arguments of set_dev_pasid() or attach_dev()
+ * @domain: Domain to attach
+ * @dev: Device to attach it to
+ * @pasid: PASID, or IOMMU_NO_PASID for the RID
+ * @old: Domain that is attached
+ * @ret: Result
+ */
+struct pt_set {
+	struct iommu_domain *domain;
+	struct device *dev;
+	ioasid_t pasid;
+	struct iommu_domain *old;
+	int ret;
+};
+
+static void pt_note(struct pt_test *t, struct pt_cmd cmd)
+{
+	if (cmd.op != CMDQ_OP_PREFETCH_CFG && t->nr_log < PT_LOG)
+		t->log[t->nr_log++] = cmd;
+}
+
+static struct pt_cmd pt_decode(const struct arm_smmu_cmd *cmd)
+{
+	struct pt_cmd ret = { .op = FIELD_GET(CMDQ_0_OP, cmd->data[0]) };
+
+	switch (ret.op) {
+	case CMDQ_OP_CFGI_CD:
+		ret.id = FIELD_GET(CMDQ_CFGI_0_SID, cmd->data[0]);
+		ret.ssid = FIELD_GET(CMDQ_CFGI_0_SSID, cmd->data[0]);
+		ret.leaf = FIELD_GET(CMDQ_CFGI_1_LEAF, cmd->data[1]);
+		break;
+	case CMDQ_OP_TLBI_NH_ASID:
+		ret.id = FIELD_GET(CMDQ_TLBI_0_ASID, cmd->data[0]);
+		break;
+	}
+	return ret;
+}
+
+/* In place of __arm_smmu_cmdq_issue_cmdlist() */
+static int pt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
+		    struct arm_smmu_cmd *cmds, int n, bool sync)
+{
+	struct pt_test *t = kunit_get_current_test()->priv;
+	struct arm_smmu_cd *cd;
+	int i;
+
+	for (i = 0; i < n; i++)
+		pt_note(t, pt_decode(&cmds[i]));
+	if (!sync)
+		return 0;
+
+	pt_note(t, (struct pt_cmd){ .op = CMDQ_OP_CMD_SYNC });
+	cd = t->watch ? arm_smmu_get_cd_ptr(t->master, t->watch) : NULL;
+	if (cd && t->nr_steps < PT_STEPS)
+		t->step[t->nr_steps++] = *cd;
+	return 0;
+}
+
+static int pt_set_locked(struct device *dev, void *data)
+{
+	struct pt_set *s = data;
+
+	if (s->pasid == IOMMU_NO_PASID)
+		s->ret = s->domain->ops->attach_dev(s->domain, dev, s->old);
+	else
+		s->ret = s->domain->ops->set_dev_pasid(s->domain, dev, s->pasid,
+						       s->old);
+	return 0;
+}
+
+static int pt_set(struct kunit *test, ioasid_t pasid,
+		  struct iommu_domain *domain, struct iommu_domain *old)
+{
+	struct pt_test *t = test->priv;
+	struct pt_set s = {
+		.domain = domain,
+		.dev = t->dev,
+		.pasid = pasid,
+		.old = old,
+	};
+
+	t->nr_log = 0;
+	t->nr_steps = 0;
+	t->watch = pasid;
+	/* It runs the callback under the group's mutex, as the core does */
+	iommu_group_for_each_dev(t->group, &s, pt_set_locked);
+	return s.ret;
+}
+
+static u16 pt_asid(struct iommu_domain *domain)
+{
+	return to_smmu_domain(domain)->cd.asid;
+}
+
+static struct arm_smmu_cd pt_target_cd(struct pt_test *t,
+				       struct iommu_domain *domain)
+{
+	struct arm_smmu_cd cd;
+
+	arm_smmu_make_s1_cd(&cd, t->master, to_smmu_domain(domain));
+	return cd;
+}
+
+static bool pt_valid(const struct arm_smmu_cd *cd)
+{
+	return le64_to_cpu(cd->data[0]) & CTXDESC_CD_0_V;
+}
+
+static void pt_expect_cmd(struct kunit *test, unsigned int *i,
+			  struct pt_cmd want)
+{
+	struct pt_test *t = test->priv;
+	struct pt_cmd *have = &t->log[*i];
+
+	KUNIT_ASSERT_LT(test, *i, t->nr_log);
+	KUNIT_EXPECT_EQ_MSG(test, want.op, have->op, "command %u", *i);
+	KUNIT_EXPECT_EQ_MSG(test, want.id, have->id, "command %u", *i);
+	KUNIT_EXPECT_EQ_MSG(test, want.ssid, have->ssid, "command %u", *i);
+	KUNIT_EXPECT_EQ_MSG(test, want.leaf, have->leaf, "command %u", *i);
+	(*i)++;
+}
+
+static void pt_expect_sync(struct kunit *test, unsigned int *i)
+{
+	pt_expect_cmd(test, i, (struct pt_cmd){ .op = CMDQ_OP_CMD_SYNC });
+}
+
+/* The CD of all streams, as often as the entry writer has to wait for it */
+static void pt_expect_cfgi(struct kunit *test, unsigned int *i, u32 ssid,
+			   bool leaf, unsigned int times)
+{
+	struct pt_cmd cmd = {
+		.op = CMDQ_OP_CFGI_CD,
+		.ssid = ssid,
+		.leaf = leaf,
+	};
+	unsigned int s;
+
+	while (times--) {
+		for (s = 0; s < PT_STREAMS; s++) {
+			cmd.id = PT_SID + s;
+			pt_expect_cmd(test, i, cmd);
+		}
+		pt_expect_sync(test, i);
+	}
+}
+
+static void pt_expect_tlbi(struct kunit *test, unsigned int *i, u16 asid)
+{
+	struct pt_cmd cmd = { .op = CMDQ_OP_TLBI_NH_ASID, .id = asid };
+
+	pt_expect_cmd(test, i, cmd);
+	pt_expect_sync(test, i);
+}
+
+static void pt_expect_end(struct kunit *test, unsigned int i)
+{
+	struct pt_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, i, t->nr_log);
+}
+
+static void pt_expect_cd(struct kunit *test, const struct arm_smmu_cd *have,
+			 struct iommu_domain *domain)
+{
+	struct arm_smmu_cd want = pt_target_cd(test->priv, domain);
+
+	KUNIT_EXPECT_MEMEQ(test, have, &want, sizeof(want));
+	KUNIT_EXPECT_TRUE(test, pt_valid(have));
+	KUNIT_EXPECT_EQ(test, pt_asid(domain),
+			FIELD_GET(CTXDESC_CD_0_ASID,
+				  le64_to_cpu(have->data[0])));
+}
+
+/*
+ * From no CD to one the V bit is the last thing to be written: until then the
+ * SMMU sees none, from then on all of it.
+ */
+static void pt_attach(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int i = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	KUNIT_ASSERT_EQ(test, 2U, t->nr_steps);
+	KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[0]));
+	KUNIT_EXPECT_EQ(test, t->step[0].data[1], t->step[1].data[1]);
+	KUNIT_EXPECT_EQ(test, t->step[0].data[3], t->step[1].data[3]);
+	pt_expect_cd(test, &t->step[1], t->domain[0]);
+
+	pt_expect_cfgi(test, &i, PT_PASID, true, 2);
+	pt_expect_end(test, i);
+
+	/* A new leaf of a two-level table, if it is one, comes before its CD */
+	i = 0;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID_FAR, t->domain[1], NULL));
+	if (t->smmu.features & ARM_SMMU_FEAT_2_LVL_CDTAB)
+		pt_expect_cfgi(test, &i, PT_PASID_FAR, false, 1);
+	pt_expect_cfgi(test, &i, PT_PASID_FAR, true, 2);
+	pt_expect_end(test, i);
+	pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, PT_PASID_FAR),
+		     t->domain[1]);
+
+	/* It is written for one PASID only */
+	pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, PT_PASID),
+		     t->domain[0]);
+	pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, IOMMU_NO_PASID),
+		     t->domain[2]);
+}
+
+/*
+ * Another page table means another ASID and another TTB0, in two qwords. The
+ * SMMU must never combine the one with the other: either would fill the TLB
+ * with translations of one page table under the ASID of the other. So there is
+ * a step without V between the old CD and the new one, and none besides. The
+ * TLB is clean of the old ASID only when no CD has it.
+ */
+static void pt_replace(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct arm_smmu_cd old;
+	unsigned int i = 0, step;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
+					t->domain[0]));
+
+	KUNIT_ASSERT_EQ(test, 4U, t->nr_steps);
+	KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[0]));
+	KUNIT_EXPECT_EQ(test, t->step[0].data[1], old.data[1]);
+	KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[1]));
+	for (step = 2; step < t->nr_steps; step++)
+		pt_expect_cd(test, &t->step[step], t->domain[1]);
+
+	pt_expect_cfgi(test, &i, PT_PASID, true, 3);
+	pt_expect_tlbi(test, &i, pt_asid(t->domain[0]));
+	pt_expect_end(test, i);
+}
+
+/* A page table that another PASID has keeps its ASID, and its TLB entries */
+static void pt_replace_shared(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int i = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[0], NULL));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
+					t->domain[0]));
+	pt_expect_cfgi(test, &i, PT_PASID, true, 3);
+	pt_expect_end(test, i);
+
+	/* The last one invalidates */
+	i = 0;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[1],
+					t->domain[0]));
+	pt_expect_cfgi(test, &i, PT_PASID + 1, true, 3);
+	pt_expect_tlbi(test, &i, pt_asid(t->domain[0]));
+	pt_expect_end(test, i);
+}
+
+/* Of the same page table nothing changes: no step, no command */
+static void pt_replace_same(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0],
+					t->domain[0]));
+	pt_expect_end(test, 0);
+	pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, PT_PASID),
+		     t->domain[0]);
+}
+
+static void pt_detach(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct arm_smmu_cd none = {};
+	unsigned int i = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain,
+					t->domain[0]));
+	KUNIT_ASSERT_GE(test, t->nr_steps, 2U);
+	KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[0]));
+	KUNIT_EXPECT_MEMEQ(test, &t->step[1], &none, sizeof(none));
+
+	pt_expect_cfgi(test, &i, PT_PASID, true, 2);
+	pt_expect_tlbi(test, &i, pt_asid(t->domain[0]));
+	pt_expect_end(test, i);
+}
+
+/* A page table of another SMMU is refused before anything is written */
+static void pt_refuse(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct arm_smmu_device other = {};
+
+	to_smmu_domain(t->domain[0])->smmu = &other;
+	KUNIT_EXPECT_EQ(test, -EINVAL, pt_set(test, PT_PASID, t->domain[0],
+					      NULL));
+	to_smmu_domain(t->domain[0])->smmu = &t->smmu;
+	pt_expect_end(test, 0);
+}
+
+/* What one more PASID costs in this driver, besides its share of a CD table */
+static void pt_memory(struct kunit *test)
+{
+	struct arm_smmu_master_domain *master_domain;
+	size_t size;
+
+	master_domain = kunit_kzalloc(test, sizeof(*master_domain), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, master_domain);
+	size = ksize(master_domain);
+	kunit_info(test, "bytes per PASID: CD %zu, master_domain %zu in %zu\n",
+		   sizeof(struct arm_smmu_cd), sizeof(*master_domain), size);
+	KUNIT_EXPECT_LE(test, size, (size_t)64);
+}
+
+static int pt_init(struct kunit *test, unsigned long features)
+{
+	struct arm_smmu_device *smmu;
+	unsigned int i;
+	struct pt_test *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	test->priv = t;
+
+	smmu = &t->smmu;
+	smmu->dev = kunit_device_register(test, "pasid-test-smmu");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, smmu->dev);
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_coerce_mask_and_coherent(smmu->dev,
+						     DMA_BIT_MASK(64)));
+	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_COHERENCY |
+			 features;
+	smmu->asid_bits = PT_ASID_BITS;
+	smmu->oas = 48;
+	smmu->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
+	smmu->strtab_cfg.linear.table = t->ste;
+	mutex_init(&smmu->streams_mutex);
+	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
+				   pt_issue);
+
+	t->dev = kunit_device_register(test, "pasid-test");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->dev);
+	t->master = kzalloc_obj(*t->master);
+	KUNIT_ASSERT_NOT_NULL(test, t->master);
+	t->iommu.priv = t->master;
+	t->iommu.fwspec = kunit_kzalloc(test, sizeof(*t->iommu.fwspec),
+					GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->iommu.fwspec);
+	t->dev->iommu = &t->iommu;
+
+	t->master->smmu = smmu;
+	t->master->dev = t->dev;
+	t->master->ssid_bits = 12;
+	t->master->streams = t->streams;
+	t->master->num_streams = PT_STREAMS;
+	for (i = 0; i < PT_STREAMS; i++) {
+		t->streams[i].id = PT_SID + i;
+		arm_smmu_make_abort_ste(&t->ste[PT_SID + i]);
+	}
+	t->master->build_invs = arm_smmu_invs_alloc(8);
+	KUNIT_ASSERT_NOT_NULL(test, t->master->build_invs);
+
+	t->group = iommu_group_alloc();
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->group);
+	KUNIT_ASSERT_EQ(test, 0, iommu_group_add_device(t->group, t->dev));
+
+	for (i = 0; i < ARRAY_SIZE(t->domain); i++) {
+		struct iommu_domain *domain;
+
+		domain = arm_smmu_ops.domain_alloc_paging_flags(t->dev,
+				IOMMU_HWPT_ALLOC_PASID, NULL);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+		t->domain[i] = domain;
+	}
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, t->domain[2],
+					arm_smmu_ops.blocked_domain));
+	/*
+	 * There is always one more PASID in use: with the last the driver asks
+	 * the core for the RID's domain, and this group has no core behind it.
+	 */
+	t->master->cd_table.used_ssids++;
+	return 0;
+}
+
+static int pt_init_linear(struct kunit *test)
+{
+	return pt_init(test, 0);
+}
+
+static int pt_init_two_level(struct kunit *test)
+{
+	return pt_init(test, ARM_SMMU_FEAT_2_LVL_CDTAB);
+}
+
+static void pt_exit(struct kunit *test)
+{
+	static const u32 pasids[] = { PT_PASID, PT_PASID + 1, PT_PASID_FAR };
+	struct pt_test *t = test->priv;
+	struct arm_smmu_cd *cd;
+	struct arm_smmu_cd target;
+	unsigned int i, d;
+
+	if (!t || !t->domain[2])
+		return;
+
+	for (i = 0; i < ARRAY_SIZE(pasids); i++) {
+		cd = arm_smmu_get_cd_ptr(t->master, pasids[i]);
+		for (d = 0; cd && d < ARRAY_SIZE(t->domain); d++) {
+			target = pt_target_cd(t, t->domain[d]);
+			if (memcmp(cd, &target, sizeof(target)))
+				continue;
+			pt_set(test, pasids[i], arm_smmu_ops.blocked_domain,
+			       t->domain[d]);
+		}
+	}
+	t->master->cd_table.used_ssids--;
+	KUNIT_EXPECT_EQ(test, 0U, t->master->cd_table.used_ssids);
+	pt_set(test, IOMMU_NO_PASID, arm_smmu_ops.blocked_domain, t->domain[2]);
+	iommu_group_remove_device(t->dev);
+
+	/* These are not those of arm_smmu_insert_master() */
+	t->master->streams = NULL;
+	kfree(t->master->build_invs);
+	arm_smmu_ops.release_device(t->dev);
+	iommu_group_put(t->group);
+	t->dev->iommu = NULL;
+
+	for (i = 0; i < ARRAY_SIZE(t->domain); i++) {
+		KUNIT_EXPECT_TRUE(test,
+				  list_empty(&to_smmu_domain(t->domain[i])->devices));
+		t->domain[i]->ops->free(t->domain[i]);
+	}
+}
+
+static struct kunit_case pt_cases[] = {
+	KUNIT_CASE(pt_attach),
+	KUNIT_CASE(pt_replace),
+	KUNIT_CASE(pt_replace_shared),
+	KUNIT_CASE(pt_replace_same),
+	KUNIT_CASE(pt_detach),
+	KUNIT_CASE(pt_refuse),
+	KUNIT_CASE(pt_memory),
+	{}
+};
+
+static struct kunit_suite pt_linear_suite = {
+	.name = "arm-smmu-v3-pasid-linear",
+	.init = pt_init_linear,
+	.exit = pt_exit,
+	.test_cases = pt_cases,
+};
+
+static struct kunit_case pt_two_level_cases[] = {
+	KUNIT_CASE(pt_attach),
+	KUNIT_CASE(pt_replace),
+	KUNIT_CASE(pt_detach),
+	{}
+};
+
+static struct kunit_suite pt_two_level_suite = {
+	.name = "arm-smmu-v3-pasid-two-level",
+	.init = pt_init_two_level,
+	.exit = pt_exit,
+	.test_cases = pt_two_level_cases,
+};
+
+kunit_test_suites(&pt_linear_suite, &pt_two_level_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+MODULE_DESCRIPTION("KUnit tests for stage-1 page tables on PASIDs of an SMMUv3");
+MODULE_LICENSE("GPL");
