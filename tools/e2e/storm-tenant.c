@@ -320,6 +320,7 @@ static void attach(struct tenant *t, enum where at, unsigned int n)
 {
 	u32 pt = at == AT_S2 ? t->s2[n].hwpt :
 		 at == AT_BYPASS ? t->v[n].bypass : t->v[n].trans;
+	int ret;
 
 	step(&t->self, "attach", at, n);
 	begin(t);
@@ -327,7 +328,10 @@ static void attach(struct tenant *t, enum where at, unsigned int n)
 		t->seen |= SEEN_REFUSED;
 	if (at == AT_TRANS)
 		vdevice_on(t, n);
-	if (did(&t->self, OP_ATTACH, dev_attach(t->d, pt))) {
+	ret = dev_attach(t->d, pt);
+	/* Between two vSMMUs it takes one VMID more, and none may be left */
+	if (!(ret == -ENOSPC && t->at == AT_TRANS && at == AT_TRANS) &&
+	    did(&t->self, OP_ATTACH, ret)) {
 		t->at = at;
 		t->at_n = n;
 	}
