@@ -330,7 +330,8 @@ static void attach(struct tenant *t, enum where at, unsigned int n)
 		vdevice_on(t, n);
 	ret = dev_attach(t->d, pt);
 	/* Between two vSMMUs it takes one VMID more, and none may be left */
-	if (!(ret == -ENOSPC && t->at == AT_TRANS && at == AT_TRANS) &&
+	if (!(ret == -ENOSPC && t->at == AT_TRANS && at == AT_TRANS &&
+	      t->at_n != n) &&
 	    did(&t->self, OP_ATTACH, ret)) {
 		t->at = at;
 		t->at_n = n;
