@@ -23,7 +23,6 @@
 #define CD_AA64			(1ull << 41)
 #define CD_R			(1ull << 45)
 #define CD_A			(1ull << 46)
-#define CD_ASET			(1ull << 47)
 #define CD_ASID(asid)		((u64)(asid) << 48)
 /* qword 3: attribute 0 is normal write-back memory */
 #define CD_MAIR			0xffull
@@ -64,9 +63,10 @@ void s1_init(struct stage1 *s1, void *mem, u64 off, u16 asid)
 	cd = at(s1, OFF_CD);
 	cd[1] = gpa(s1, OFF_L1);
 	cd[3] = CD_MAIR;
+	/* ASET is 0: by-ASID broadcasts need not reach an ASID set apart by it */
 	cd[0] = CD_T0SZ(39) | CD_IRGN_WBWA | CD_ORGN_WBWA | CD_SH_INNER |
 		CD_EPD1 | CD_V | CD_IPS_40BIT | CD_AA64 | CD_R | CD_A |
-		CD_ASET | CD_ASID(asid);
+		CD_ASID(asid);
 
 	at(s1, OFF_L1)[index_of(GPA_BASE, 1)] =
 		gpa(s1, OFF_L2_IDENT) | PTE_TABLE;
