@@ -52,7 +52,7 @@ static u32 request(int fd, struct dev *d, u32 s2, const struct request *r)
 }
 
 static void request_once(int fd, struct dev *d, u32 s2,
-			     const struct request *r)
+			 const struct request *r)
 {
 	u32 id = request(fd, d, s2, r);
 

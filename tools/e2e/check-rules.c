@@ -153,7 +153,7 @@ static void same_vmid_of(struct run *r, unsigned int dma, unsigned int tlbi,
 	int smmu, kvm;
 
 	if (!rule(r, step(r, CASE_SAME_VMID, dma, &d) &&
-		     step(r, CASE_SAME_VMID, tlbi, &t),
+		  step(r, CASE_SAME_VMID, tlbi, &t),
 		  "same-vmid: %s: steps", name))
 		return;
 	smmu = smmu_vmid(&d);
@@ -180,7 +180,7 @@ static void check_same_vmid(struct run *r)
 	bool found;
 
 	rule(r, step(r, CASE_SAME_VMID, STEP_SAME_VMID_BURN, &s) &&
-		guest_vmids(&s, NONE, &found, &tlbis) >= 5,
+	     guest_vmids(&s, NONE, &found, &tlbis) >= 5,
 	     "same-vmid: other VMs took numbers before");
 	same_vmid_of(r, STEP_SAME_VMID_TRANS_DMA, STEP_SAME_VMID_TRANS_TLBI,
 		     GUEST_ASID, "translate");
@@ -213,14 +213,14 @@ static void btm_round(struct run *r, unsigned int round, const char *op,
 	     "btm: %s: executed by the guest and %s by the SMMU", op,
 	     r->btm ? "heard" : "not heard");
 	rule(r, guest_vmid(&s[STEP_BTM_OTHER_TLBI]) > 0 &&
-		guest_vmid(&s[STEP_BTM_OWN_TLBI]) > 0 &&
-		guest_vmid(&s[STEP_BTM_OTHER_TLBI]) !=
-		guest_vmid(&s[STEP_BTM_OWN_TLBI]),
+	     guest_vmid(&s[STEP_BTM_OWN_TLBI]) > 0 &&
+	     guest_vmid(&s[STEP_BTM_OTHER_TLBI]) !=
+	     guest_vmid(&s[STEP_BTM_OWN_TLBI]),
 	     "btm: %s: the other VM has a VMID of its own", op);
 
 	old = landed(&s[STEP_BTM_DMA_OLD]);
 	rule(r, old && landed(&s[STEP_BTM_OTHER_DMA]) == old &&
-		landed(&s[STEP_BTM_WRONG_DMA]) == old,
+	     landed(&s[STEP_BTM_WRONG_DMA]) == old,
 	     "btm: %s: the old page until its own TLBI", op);
 	rule(r, (landed(&s[STEP_BTM_OWN_DMA]) != old) == r->btm,
 	     "btm: %s: %s after its own TLBI", op,
@@ -231,8 +231,8 @@ static void btm_round(struct run *r, unsigned int round, const char *op,
 	rule(r, landed(&s[STEP_BTM_CMD_DMA]) != old,
 	     "btm: %s: the new page after the guest's command", op);
 	rule(r, smmu_vmid(&s[STEP_BTM_CMD_DMA]) > 0 &&
-		commanded(&s[STEP_BTM_CMD], cmd,
-			  smmu_vmid(&s[STEP_BTM_CMD_DMA])),
+	     commanded(&s[STEP_BTM_CMD], cmd,
+		       smmu_vmid(&s[STEP_BTM_CMD_DMA])),
 	     "btm: %s: which names the stream's VMID, and a SYNC", op);
 	rule(r, (smmu_vmid(&s[STEP_BTM_CMD_DMA]) ==
 		 guest_vmid(&s[STEP_BTM_OWN_TLBI])) == r->share,
@@ -322,7 +322,7 @@ static void check_no_break(struct run *r)
 	const struct ev *e;
 
 	if (!rule(r, step(r, CASE_NO_BREAK, STEP_NO_BREAK_HAMMER, &s) &&
-		     trace_case(&r->t, CASE_NO_BREAK, &all.first, &all.last),
+		  trace_case(&r->t, CASE_NO_BREAK, &all.first, &all.last),
 		  "no-break: steps"))
 		return;
 	for_each_event(e, s, EV_INSERT) {

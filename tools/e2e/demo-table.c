@@ -190,7 +190,8 @@ static void print_bench(const struct bench b[NR_KERNELS])
 	       b[BASE].reaches ? "yes" : "no", b[PATCHED].reaches ? "yes" : "no");
 	print_row("An invalidation that reaches the device", bench_cost(&b[BASE]),
 		  bench_cost(&b[PATCHED]));
-	printf("  %lu times fewer. Instructions, not time: what DSB waits for is not in them.\n", ratio);
+	printf("  %lu times fewer. Instructions, not time: what DSB waits for is not in them.\n",
+	       ratio);
 	if (ratio < TARGET_RATIO)
 		complain("%lu times fewer instructions, the target is %d", ratio, TARGET_RATIO);
 }

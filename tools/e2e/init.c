@@ -215,8 +215,8 @@ static const char *cmdline_get(const char *key)
 		perror("/proc/cmdline");
 	close(fd);
 	buf[0] = '\0';
-	for (word = strtok_r(line, " \n", &save); word;
-	     word = strtok_r(NULL, " \n", &save))
+	for (word = strtok_r(line, "\n ", &save); word;
+	     word = strtok_r(NULL, "\n ", &save))
 		if (!strncmp(word, key, len) && word[len] == '=')
 			snprintf(buf, sizeof(buf), "%s", word + len + 1);
 	return buf;
