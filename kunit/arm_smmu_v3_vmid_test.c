@@ -1071,7 +1071,7 @@ static void vt_registry_swap(struct kunit *test)
  * Memory that runs out. should_failslab() is there to be told so, and a kprobe can
  * do it to this task alone.
  */
-#if IS_BUILTIN(CONFIG_ARM_SMMU_V3_KUNIT_TEST) && IS_ENABLED(CONFIG_FAILSLAB) && \
+#if !defined(MODULE) && IS_ENABLED(CONFIG_FAILSLAB) && \
 	IS_ENABLED(CONFIG_FUNCTION_ERROR_INJECTION)
 static struct task_struct *vt_nomem_task;
 static unsigned int vt_nomem_after, vt_nomem_failed;
