@@ -5,6 +5,10 @@
  * The driver runs on an SMMU that exists in memory only, through the operations
  * that the core calls. Its commands are noted in place of being issued, and with
  * each CMD_SYNC the CD as the SMMU would have to read it from then on.
+ *
+ * At each of them the SMMU can have TLB entries of every page table under every ASID
+ * that the CD has combined with it, until the ASID is invalidated. An unmap at that
+ * moment has to reach them all, and nobody else may have the ASID.
  */
 #include <kunit/device.h>
 #include <kunit/static_stub.h>
@@ -14,9 +18,11 @@
 #include <linux/io-pgtable.h>
 
 #include "arm-smmu-v3.h"
+#include "arm-smmu-v3-nomem-test.h"
 
 #define PT_LOG 64
 #define PT_STEPS 16
+#define PT_TLB 8
 #define PT_SID 1
 #define PT_STREAMS 2
 #define PT_PASID 5
@@ -39,6 +45,16 @@ struct pt_cmd {
 };
 
 /**
+ * struct pt_tlb - What the TLB can have entries of
+ * @asid: Their ASID
+ * @domain: The page table that they are from
+ */
+struct pt_tlb {
+	u16 asid;
+	struct iommu_domain *domain;
+};
+
+/**
  * struct pt_test - State of one test
  * @smmu: The driver's view of the SMMU
  * @master: The device, with two streams, allocated as release_device() frees it
@@ -53,6 +69,13 @@ struct pt_cmd {
  * @watch: PASID whose CD is noted at each CMD_SYNC, 0 for none
  * @step: These CDs
  * @nr_steps: Number of them
+ * @tlb: TLB entries that there can be, from the CD of @watch
+ * @nr_tlb: Number of them
+ * @unmapping: Commands are those of pt_unmap()
+ * @unmapped: ASIDs that these invalidate
+ * @nr_unmapped: Number of them
+ * @syncs: CMD_SYNCs since pt_set()
+ * @fail_at: Which of these fails, 0 for none
  */
 struct pt_test {
 	struct arm_smmu_device smmu;
@@ -68,6 +91,13 @@ struct pt_test {
 	u32 watch;
 	struct arm_smmu_cd step[PT_STEPS];
 	unsigned int nr_steps;
+	struct pt_tlb tlb[PT_TLB];
+	unsigned int nr_tlb;
+	bool unmapping;
+	u16 unmapped[PT_TLB];
+	unsigned int nr_unmapped;
+	unsigned int syncs;
+	unsigned int fail_at;
 };
 
 /**
@@ -102,28 +132,184 @@ static struct pt_cmd pt_decode(const struct arm_smmu_cmd *cmd)
 		ret.ssid = FIELD_GET(CMDQ_CFGI_0_SSID, cmd->data[0]);
 		ret.leaf = FIELD_GET(CMDQ_CFGI_1_LEAF, cmd->data[1]);
 		break;
+	case CMDQ_OP_TLBI_NH_VA:
+	case CMDQ_OP_TLBI_EL2_VA:
 	case CMDQ_OP_TLBI_NH_ASID:
+	case CMDQ_OP_TLBI_EL2_ASID:
 		ret.id = FIELD_GET(CMDQ_TLBI_0_ASID, cmd->data[0]);
 		break;
 	}
 	return ret;
 }
 
+static u16 pt_asid(struct iommu_domain *domain)
+{
+	return to_smmu_domain(domain)->cd.asid;
+}
+
+static u16 pt_cd_asid(const struct arm_smmu_cd *cd)
+{
+	return FIELD_GET(CTXDESC_CD_0_ASID, le64_to_cpu(cd->data[0]));
+}
+
+static bool pt_valid(const struct arm_smmu_cd *cd)
+{
+	return le64_to_cpu(cd->data[0]) & CTXDESC_CD_0_V;
+}
+
+static struct arm_smmu_cd pt_target_cd(struct pt_test *t,
+				       struct iommu_domain *domain)
+{
+	struct arm_smmu_cd cd;
+
+	arm_smmu_make_s1_cd(&cd, t->master, to_smmu_domain(domain));
+	return cd;
+}
+
+/* The ASIDs that an unmap in the page table invalidates now, to t->unmapped */
+static void pt_unmap(struct pt_test *t, struct iommu_domain *domain)
+{
+	t->nr_unmapped = 0;
+	t->unmapping = true;
+	arm_smmu_domain_inv_range(to_smmu_domain(domain), 0, SZ_4K, SZ_4K, true);
+	t->unmapping = false;
+}
+
+static bool pt_unmaps(struct pt_test *t, u16 asid)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_unmapped; i++)
+		if (t->unmapped[i] == asid)
+			return true;
+	return false;
+}
+
+static bool pt_may_cache(struct pt_test *t, u16 asid,
+			 struct iommu_domain *domain)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_tlb; i++)
+		if (t->tlb[i].asid == asid && t->tlb[i].domain == domain)
+			return true;
+	return false;
+}
+
+/* The SMMU reads the CD and fills the TLB */
+static void pt_walk(struct pt_test *t, const struct arm_smmu_cd *cd)
+{
+	struct arm_smmu_cd target;
+	unsigned int d;
+
+	if (!pt_valid(cd))
+		return;
+	for (d = 0; d < ARRAY_SIZE(t->domain); d++) {
+		target = pt_target_cd(t, t->domain[d]);
+		if (cd->data[1] != target.data[1] ||
+		    pt_may_cache(t, pt_cd_asid(cd), t->domain[d]) ||
+		    t->nr_tlb == PT_TLB)
+			continue;
+		t->tlb[t->nr_tlb++] = (struct pt_tlb){
+			.asid = pt_cd_asid(cd),
+			.domain = t->domain[d],
+		};
+	}
+}
+
+static void pt_invalidate(struct pt_test *t, u16 asid)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < t->nr_tlb; i++)
+		if (t->tlb[i].asid != asid)
+			t->tlb[kept++] = t->tlb[i];
+	t->nr_tlb = kept;
+}
+
+static void pt_check_tlb(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int i, d;
+
+	for (i = 0; i < t->nr_tlb; i++) {
+		struct pt_tlb *tlb = &t->tlb[i];
+
+		pt_unmap(t, tlb->domain);
+		KUNIT_EXPECT_TRUE_MSG(test, pt_unmaps(t, tlb->asid),
+				      "command %u: an unmap misses ASID %u",
+				      t->nr_log, tlb->asid);
+		KUNIT_EXPECT_TRUE_MSG(test,
+				      xa_load(&arm_smmu_asid_xa, tlb->asid),
+				      "command %u: ASID %u is free",
+				      t->nr_log, tlb->asid);
+		for (d = 0; d < ARRAY_SIZE(t->domain); d++)
+			if (t->domain[d] != tlb->domain)
+				KUNIT_EXPECT_NE_MSG(test, tlb->asid,
+						    pt_asid(t->domain[d]),
+						    "command %u", t->nr_log);
+	}
+}
+
+static bool pt_is_via(struct pt_test *t, u16 asid)
+{
+	unsigned int d;
+
+	for (d = 0; d < ARRAY_SIZE(t->domain); d++)
+		if (pt_asid(t->domain[d]) == asid)
+			return false;
+	return true;
+}
+
+/* After a CMD_SYNC that failed, what was to be invalidated may still be there */
+static void pt_sync(struct pt_test *t, const struct pt_cmd *cmds, int n)
+{
+	bool failed = ++t->syncs == t->fail_at;
+	int i;
+
+	if (failed)
+		atomic_inc(&t->smmu.cmdq_errors);
+	for (i = 0; i < n; i++) {
+		if (cmds[i].op != CMDQ_OP_TLBI_NH_ASID &&
+		    cmds[i].op != CMDQ_OP_TLBI_EL2_ASID)
+			continue;
+		/* The driver takes that of a page table for clean all the same */
+		if (!failed || !pt_is_via(t, cmds[i].id))
+			pt_invalidate(t, cmds[i].id);
+	}
+}
+
 /* In place of __arm_smmu_cmdq_issue_cmdlist() */
 static int pt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 		    struct arm_smmu_cmd *cmds, int n, bool sync)
 {
-	struct pt_test *t = kunit_get_current_test()->priv;
+	struct kunit *test = kunit_get_current_test();
+	struct pt_cmd decoded[CMDQ_BATCH_ENTRIES];
+	struct pt_test *t = test->priv;
 	struct arm_smmu_cd *cd;
 	int i;
 
 	for (i = 0; i < n; i++)
-		pt_note(t, pt_decode(&cmds[i]));
+		decoded[i] = pt_decode(&cmds[i]);
+	if (t->unmapping) {
+		for (i = 0; i < n && t->nr_unmapped < PT_TLB; i++)
+			t->unmapped[t->nr_unmapped++] = decoded[i].id;
+		return 0;
+	}
+
+	cd = t->watch ? arm_smmu_get_cd_ptr(t->master, t->watch) : NULL;
+	if (cd) {
+		pt_walk(t, cd);
+		pt_check_tlb(test);
+	}
+
+	for (i = 0; i < n; i++)
+		pt_note(t, decoded[i]);
 	if (!sync)
 		return 0;
 
 	pt_note(t, (struct pt_cmd){ .op = CMDQ_OP_CMD_SYNC });
-	cd = t->watch ? arm_smmu_get_cd_ptr(t->master, t->watch) : NULL;
+	pt_sync(t, decoded, n);
 	if (cd && t->nr_steps < PT_STEPS)
 		t->step[t->nr_steps++] = *cd;
 	return 0;
@@ -154,29 +340,11 @@ static int pt_set(struct kunit *test, ioasid_t pasid,
 
 	t->nr_log = 0;
 	t->nr_steps = 0;
+	t->syncs = 0;
 	t->watch = pasid;
 	/* It runs the callback under the group's mutex, as the core does */
 	iommu_group_for_each_dev(t->group, &s, pt_set_locked);
 	return s.ret;
-}
-
-static u16 pt_asid(struct iommu_domain *domain)
-{
-	return to_smmu_domain(domain)->cd.asid;
-}
-
-static struct arm_smmu_cd pt_target_cd(struct pt_test *t,
-				       struct iommu_domain *domain)
-{
-	struct arm_smmu_cd cd;
-
-	arm_smmu_make_s1_cd(&cd, t->master, to_smmu_domain(domain));
-	return cd;
-}
-
-static bool pt_valid(const struct arm_smmu_cd *cd)
-{
-	return le64_to_cpu(cd->data[0]) & CTXDESC_CD_0_V;
 }
 
 static void pt_expect_cmd(struct kunit *test, unsigned int *i,
@@ -220,7 +388,12 @@ static void pt_expect_cfgi(struct kunit *test, unsigned int *i, u32 ssid,
 
 static void pt_expect_tlbi(struct kunit *test, unsigned int *i, u16 asid)
 {
-	struct pt_cmd cmd = { .op = CMDQ_OP_TLBI_NH_ASID, .id = asid };
+	struct pt_test *t = test->priv;
+	struct pt_cmd cmd = {
+		.op = t->smmu.features & ARM_SMMU_FEAT_E2H ?
+			      CMDQ_OP_TLBI_EL2_ASID : CMDQ_OP_TLBI_NH_ASID,
+		.id = asid,
+	};
 
 	pt_expect_cmd(test, i, cmd);
 	pt_expect_sync(test, i);
@@ -240,9 +413,77 @@ static void pt_expect_cd(struct kunit *test, const struct arm_smmu_cd *have,
 
 	KUNIT_EXPECT_MEMEQ(test, have, &want, sizeof(want));
 	KUNIT_EXPECT_TRUE(test, pt_valid(have));
-	KUNIT_EXPECT_EQ(test, pt_asid(domain),
-			FIELD_GET(CTXDESC_CD_0_ASID,
-				  le64_to_cpu(have->data[0])));
+	KUNIT_EXPECT_EQ(test, pt_asid(domain), pt_cd_asid(have));
+}
+
+/* Unmaps of a page table invalidate its ASID if it is attached, and no other */
+static void pt_expect_unmaps(struct kunit *test, struct iommu_domain *domain,
+			     bool attached)
+{
+	struct pt_test *t = test->priv;
+
+	pt_unmap(t, domain);
+	KUNIT_EXPECT_EQ(test, t->nr_unmapped, attached ? 1U : 0U);
+	KUNIT_EXPECT_EQ(test, attached, pt_unmaps(t, pt_asid(domain)));
+}
+
+static unsigned int pt_count_asids(void)
+{
+	unsigned int num = 0;
+	unsigned long asid;
+	void *entry;
+
+	xa_for_each(&arm_smmu_asid_xa, asid, entry)
+		num++;
+	return num;
+}
+
+/* From one CD to the next the SMMU sees one qword change, and V never go */
+static void pt_expect_hitless(struct kunit *test, const struct arm_smmu_cd *old)
+{
+	struct pt_test *t = test->priv;
+	unsigned int step, i, changed;
+
+	for (step = 0; step < t->nr_steps; step++) {
+		KUNIT_EXPECT_TRUE(test, pt_valid(&t->step[step]));
+		for (i = 0, changed = 0; i < ARRAY_SIZE(old->data); i++)
+			changed += old->data[i] != t->step[step].data[i];
+		KUNIT_EXPECT_LE(test, changed, 1U);
+		old = &t->step[step];
+	}
+}
+
+/*
+ * From the CD @old, of @from, by way of an ASID that neither page table has and
+ * that is returned. It is invalidated last, and nobody has it afterwards.
+ */
+static u16 pt_expect_via(struct kunit *test, const struct arm_smmu_cd *old,
+			 ioasid_t pasid, struct iommu_domain *from,
+			 struct iommu_domain *to, bool last)
+{
+	struct pt_test *t = test->priv;
+	struct arm_smmu_cd want;
+	unsigned int i = 0;
+	u16 via;
+
+	pt_expect_cfgi(test, &i, pasid, true, 3);
+	KUNIT_ASSERT_GE(test, t->nr_steps, 3U);
+	via = pt_cd_asid(&t->step[0]);
+	KUNIT_EXPECT_TRUE(test, pt_is_via(t, via));
+	if (last)
+		pt_expect_tlbi(test, &i, pt_asid(from));
+	pt_expect_tlbi(test, &i, via);
+	pt_expect_end(test, i);
+
+	pt_expect_hitless(test, old);
+	KUNIT_EXPECT_EQ(test, old->data[1], t->step[0].data[1]);
+	want = pt_target_cd(t, to);
+	want.data[0] &= ~cpu_to_le64(CTXDESC_CD_0_ASID);
+	want.data[0] |= cpu_to_le64(FIELD_PREP(CTXDESC_CD_0_ASID, via));
+	KUNIT_EXPECT_MEMEQ(test, &t->step[1], &want, sizeof(want));
+	for (i = 2; i < t->nr_steps; i++)
+		pt_expect_cd(test, &t->step[i], to);
+	return via;
 }
 
 /*
@@ -282,18 +523,120 @@ static void pt_attach(struct kunit *test)
 }
 
 /*
- * Another page table means another ASID and another TTB0, in two qwords. The
- * SMMU must never combine the one with the other: either would fill the TLB
- * with translations of one page table under the ASID of the other. So there is
- * a step without V between the old CD and the new one, and none besides. The
- * TLB is clean of the old ASID only when no CD has it.
+ * Another page table means another ASID and another TTB0, in two qwords. The SMMU
+ * must never combine one old with one new: either would fill the TLB with
+ * translations of one page table under the ASID of the other. pt_check_tlb() would
+ * find it.
  */
 static void pt_replace(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	struct arm_smmu_cd old;
+	u16 via;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
+					t->domain[0]));
+
+	via = pt_expect_via(test, &old, PT_PASID, t->domain[0], t->domain[1],
+			    true);
+	KUNIT_EXPECT_NULL(test, xa_load(&arm_smmu_asid_xa, via));
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	pt_expect_unmaps(test, t->domain[0], false);
+	pt_expect_unmaps(test, t->domain[1], true);
+}
+
+/* Where the kernel is at EL2, it is there that the ASIDs are invalidated */
+static void pt_replace_e2h(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+
+	t->smmu.features |= ARM_SMMU_FEAT_E2H;
+	pt_replace(test);
+}
+
+/* A page table that another PASID has keeps its ASID, and its TLB entries */
+static void pt_replace_shared(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct arm_smmu_cd old;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[0], NULL));
+	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
+					t->domain[0]));
+	pt_expect_via(test, &old, PT_PASID, t->domain[0], t->domain[1], false);
+	pt_expect_unmaps(test, t->domain[0], true);
+	pt_expect_unmaps(test, t->domain[1], true);
+
+	/* The last one invalidates */
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[1],
+					t->domain[0]));
+	pt_expect_via(test, &old, PT_PASID + 1, t->domain[0], t->domain[1],
+		      true);
+	pt_expect_unmaps(test, t->domain[0], false);
+	pt_expect_unmaps(test, t->domain[1], true);
+}
+
+static void pt_no_bbml2(struct pt_test *t)
+{
+	t->smmu.features &= ~ARM_SMMU_FEAT_BBML2;
+}
+
+static void pt_no_asid(struct pt_test *t)
+{
+	/* That is ASID 1, which was the first to be taken */
+	t->smmu.asid_bits = 1;
+}
+
+static struct io_pgtable_cfg *pt_cfg(struct iommu_domain *domain)
+{
+	return &io_pgtable_ops_to_pgtable(to_smmu_domain(domain)->pgtbl_ops)->cfg;
+}
+
+static void pt_other_tcr(struct pt_test *t)
+{
+	pt_cfg(t->domain[1])->arm_lpae_s1_cfg.tcr.tsz++;
+}
+
+static void pt_other_dirty(struct pt_test *t)
+{
+	pt_cfg(t->domain[1])->quirks |= IO_PGTABLE_QUIRK_ARM_HD;
+}
+
+static void pt_other_mair(struct pt_test *t)
+{
+	pt_cfg(t->domain[1])->arm_lpae_s1_cfg.mair ^= 0xff;
+}
+
+struct pt_reason {
+	const char *name;
+	void (*arrange)(struct pt_test *t);
+};
+
+static const struct pt_reason pt_reasons[] = {
+	{ "BBML below 2", pt_no_bbml2 },
+	{ "no free ASID", pt_no_asid },
+	{ "another T0SZ", pt_other_tcr },
+	{ "dirty tracking", pt_other_dirty },
+	{ "another MAIR", pt_other_mair },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pt_reason, pt_reasons, name);
+
+/* Where there is no way between, a step without V, and none besides, as in 7.3 */
+static void pt_replace_breaks(struct kunit *test)
+{
+	const struct pt_reason *p = test->param_value;
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
 	struct arm_smmu_cd old;
 	unsigned int i = 0, step;
 
+	p->arrange(t);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
 	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
@@ -309,28 +652,92 @@ static void pt_replace(struct kunit *test)
 	pt_expect_cfgi(test, &i, PT_PASID, true, 3);
 	pt_expect_tlbi(test, &i, pt_asid(t->domain[0]));
 	pt_expect_end(test, i);
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
 }
 
-/* A page table that another PASID has keeps its ASID, and its TLB entries */
-static void pt_replace_shared(struct kunit *test)
+/* An allocation that fails leaves the old page table, or the new one, and no more */
+static void pt_replace_nomem(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
-	unsigned int i = 0;
+	unsigned int asids = pt_count_asids();
+	unsigned int after, failed, enomem = 0;
+	struct arm_smmu_cd old;
+	int ret;
+
+	nomem_init(test);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
+	for (after = 0, failed = 1; failed; after++) {
+		nomem_start(after);
+		ret = pt_set(test, PT_PASID, t->domain[1], t->domain[0]);
+		failed = nomem_stop();
+		KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+		if (!ret) {
+			pt_expect_via(test, &old, PT_PASID, t->domain[0],
+				      t->domain[1], true);
+			pt_expect_unmaps(test, t->domain[0], false);
+			pt_expect_unmaps(test, t->domain[1], true);
+			KUNIT_ASSERT_EQ(test, 0,
+					pt_set(test, PT_PASID, t->domain[0],
+					       t->domain[1]));
+			continue;
+		}
+		enomem++;
+		KUNIT_EXPECT_EQ(test, -ENOMEM, ret);
+		pt_expect_end(test, 0);
+		pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, PT_PASID),
+			     t->domain[0]);
+		pt_expect_unmaps(test, t->domain[0], true);
+		pt_expect_unmaps(test, t->domain[1], false);
+	}
+	/* Three arrays and the note that the domain has of its device */
+	KUNIT_EXPECT_EQ(test, enomem, 4U);
+}
+
+static const unsigned int pt_failures[] = { 1, 2, 3, 4, 5 };
+
+static void pt_failure_desc(const unsigned int *at, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "CMD_SYNC %u", *at);
+}
+
+KUNIT_ARRAY_PARAM(pt_failure, pt_failures, pt_failure_desc);
+
+/*
+ * A command fails on the way. The SMMU may use the ASID of the way for ever: it is
+ * given to nobody, and unmaps of both page tables go on to invalidate it.
+ */
+static void pt_replace_fails(struct kunit *test)
+{
+	const unsigned int *at = test->param_value;
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	u16 via;
 
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[0], NULL));
+	t->fail_at = *at;
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
 					t->domain[0]));
-	pt_expect_cfgi(test, &i, PT_PASID, true, 3);
-	pt_expect_end(test, i);
+	t->fail_at = 0;
+	KUNIT_ASSERT_GE(test, t->nr_steps, 1U);
+	via = pt_cd_asid(&t->step[0]);
+	KUNIT_ASSERT_TRUE(test, pt_is_via(t, via));
+	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
+	KUNIT_EXPECT_NOT_NULL(test, xa_load(&arm_smmu_asid_xa, via));
 
-	/* The last one invalidates */
-	i = 0;
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[1],
-					t->domain[0]));
-	pt_expect_cfgi(test, &i, PT_PASID + 1, true, 3);
-	pt_expect_tlbi(test, &i, pt_asid(t->domain[0]));
-	pt_expect_end(test, i);
+	pt_unmap(t, t->domain[0]);
+	KUNIT_EXPECT_TRUE(test, pt_unmaps(t, via));
+	pt_unmap(t, t->domain[1]);
+	KUNIT_EXPECT_TRUE(test, pt_unmaps(t, via));
+
+	/* The next way is another one, and clean */
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0],
+					t->domain[1]));
+	KUNIT_EXPECT_NE(test, via, pt_cd_asid(&t->step[0]));
+	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
+
+	xa_erase(&arm_smmu_asid_xa, via);
+	pt_invalidate(t, via);
 }
 
 /* Of the same page table nothing changes: no step, no command */
@@ -409,7 +816,7 @@ static int pt_init(struct kunit *test, unsigned long features)
 			dma_coerce_mask_and_coherent(smmu->dev,
 						     DMA_BIT_MASK(64)));
 	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_COHERENCY |
-			 features;
+			 ARM_SMMU_FEAT_BBML2 | features;
 	smmu->asid_bits = PT_ASID_BITS;
 	smmu->oas = 48;
 	smmu->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
@@ -515,7 +922,11 @@ static void pt_exit(struct kunit *test)
 static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_attach),
 	KUNIT_CASE(pt_replace),
+	KUNIT_CASE(pt_replace_e2h),
 	KUNIT_CASE(pt_replace_shared),
+	KUNIT_CASE_PARAM(pt_replace_breaks, pt_reason_gen_params),
+	KUNIT_CASE(pt_replace_nomem),
+	KUNIT_CASE_PARAM(pt_replace_fails, pt_failure_gen_params),
 	KUNIT_CASE(pt_replace_same),
 	KUNIT_CASE(pt_detach),
 	KUNIT_CASE(pt_refuse),

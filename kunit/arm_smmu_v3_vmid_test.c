@@ -25,7 +25,6 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/io-pgtable.h>
-#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/kvm_vmid_pin.h>
 #include <linux/mman.h>
@@ -34,6 +33,7 @@
 
 #include "../../iommufd/iommufd_private.h"
 #include "arm-smmu-v3.h"
+#include "arm-smmu-v3-nomem-test.h"
 
 #define VT_STREAMS	16
 #define VT_BITS		8
@@ -1067,81 +1067,6 @@ static void vt_registry_swap(struct kunit *test)
 	vt_put(b);
 }
 
-/*
- * Memory that runs out. should_failslab() is there to be told so, and a kprobe can
- * do it to this task alone.
- */
-#if !defined(MODULE) && IS_ENABLED(CONFIG_FAILSLAB) && \
-	IS_ENABLED(CONFIG_FUNCTION_ERROR_INJECTION)
-static struct task_struct *vt_nomem_task;
-static unsigned int vt_nomem_after, vt_nomem_failed;
-
-static int vt_nomem_handler(struct kprobe *p, struct pt_regs *regs)
-{
-	if (current != vt_nomem_task)
-		return 0;
-	if (vt_nomem_after) {
-		vt_nomem_after--;
-		return 0;
-	}
-	vt_nomem_failed++;
-	regs_set_return_value(regs, -ENOMEM);
-	override_function_with_return(regs);
-	return 1;
-}
-NOKPROBE_SYMBOL(vt_nomem_handler);
-
-static struct kprobe vt_nomem_probe = {
-	.symbol_name = "should_failslab",
-	.pre_handler = vt_nomem_handler,
-};
-
-static void vt_nomem_unregister(void *unused)
-{
-	unregister_kprobe(&vt_nomem_probe);
-}
-
-static void vt_nomem_init(struct kunit *test)
-{
-	/* What an earlier test has left */
-	vt_nomem_probe.addr = NULL;
-	vt_nomem_probe.flags = 0;
-	KUNIT_ASSERT_EQ(test, register_kprobe(&vt_nomem_probe), 0);
-	KUNIT_ASSERT_EQ(test,
-			kunit_add_action_or_reset(test, vt_nomem_unregister,
-						  NULL),
-			0);
-}
-
-static void vt_nomem_start(unsigned int after)
-{
-	vt_nomem_after = after;
-	vt_nomem_failed = 0;
-	WRITE_ONCE(vt_nomem_task, current);
-}
-
-/* How many allocations failed */
-static unsigned int vt_nomem_stop(void)
-{
-	WRITE_ONCE(vt_nomem_task, NULL);
-	return vt_nomem_failed;
-}
-#else
-static void vt_nomem_init(struct kunit *test)
-{
-	kunit_skip(test, "needs FAILSLAB and FUNCTION_ERROR_INJECTION");
-}
-
-static void vt_nomem_start(unsigned int after)
-{
-}
-
-static unsigned int vt_nomem_stop(void)
-{
-	return 0;
-}
-#endif
-
 static void vt_registry_nomem(struct kunit *test)
 {
 	struct vt *t = test->priv;
@@ -1149,13 +1074,13 @@ static void vt_registry_nomem(struct kunit *test)
 	unsigned int after, failed;
 
 	vt_need_kvm(t);
-	vt_nomem_init(test);
+	nomem_init(test);
 	for (after = 0, failed = 1; failed; after++) {
-		vt_nomem_start(after);
+		nomem_start(after);
 		private = vt_alloc(t, NULL);
 		shared = IS_ERR(private) ? ERR_PTR(-ENOMEM) :
 					   vt_claim(t, &t->vms[0], NULL);
-		failed = vt_nomem_stop();
+		failed = nomem_stop();
 
 		if (IS_ERR(private))
 			KUNIT_EXPECT_EQ(test, PTR_ERR(private), -ENOMEM);
@@ -1973,7 +1898,7 @@ static void vt_choose_nomem(struct kunit *test)
 	int ret;
 
 	vt_need_kvm(t);
-	vt_nomem_init(test);
+	nomem_init(test);
 	vsmmu = kunit_kzalloc(test, sizeof(*vsmmu), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vsmmu);
 	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2_b->domain), 0);
@@ -1984,10 +1909,10 @@ static void vt_choose_nomem(struct kunit *test)
 	t->vms[0].pin.vmid = s2_b->s2_cfg.vmid->id;
 
 	for (after = 0, failed = 1; failed; after++) {
-		vt_nomem_start(after);
+		nomem_start(after);
 		ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
 					       vt_kvm(&t->vms[0]), &data);
-		failed = vt_nomem_stop();
+		failed = nomem_stop();
 		vt_check(t);
 		if (!ret)
 			break;
@@ -2296,14 +2221,14 @@ static void vt_move_nomem(struct kunit *test)
 	struct arm_smmu_invs *invs;
 	int ret;
 
-	vt_nomem_init(test);
+	nomem_init(test);
 	vt_attach_all(t, s2);
 	memcpy(before, t->table, sizeof(before));
 	invs = rcu_dereference_protected(s2->invs, true);
 	for (after = 0, failed = 1; failed; after++) {
-		vt_nomem_start(after);
+		nomem_start(after);
 		ret = vt_evict(vmid);
-		failed = vt_nomem_stop();
+		failed = nomem_stop();
 		if (!ret)
 			break;
 		enomem++;
