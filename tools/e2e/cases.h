@@ -39,7 +39,15 @@
 	X(MOVE,		16, "move",		move)	\
 	X(NO_FWB,	17, "no-fwb",		no_fwb)		\
 	X(BETWEEN,	18, "no-break-between",	no_break_between) \
-	X(STORM,	19, "storm",		storm)
+	X(STORM,	19, "storm",		storm)		\
+	X(CLOSE_ORDER,	22, "close-order",	close_order)	\
+	X(KILL,		23, "kill",		kill)		\
+	X(KVM_FILE,	24, "kvm-file",		kvm_file)	\
+	X(UNPLUG,	25, "unplug",		unplug)		\
+	X(RESET,	26, "reset",		reset)		\
+	X(TWO_DEVICES,	27, "two-devices",	two_devices)	\
+	X(TWO_VMS,	28, "two-vms",		two_vms)	\
+	X(TWO_TABLES,	29, "two-tables",	two_tables)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -141,7 +149,70 @@ enum e2e_case {
 	X(NO_FWB, RUN,			0x01, "run")			\
 	X(NO_FWB, DONE,			0xff, "done")			\
 	X(STORM, RUN,			0x01, "run")			\
-	X(STORM, DONE,			0xff, "done")
+	X(STORM, DONE,			0xff, "done")			\
+	/* Once for each order */					\
+	X(CLOSE_ORDER, DMA,		0x01, "dma")			\
+	X(CLOSE_ORDER, TLBI,		0x02, "tlbi")			\
+	X(CLOSE_ORDER, CLOSE,		0x03, "close")			\
+	X(CLOSE_ORDER, CHURN,		0x04, "churn")			\
+	X(CLOSE_ORDER, LAST,		0x05, "last-close")		\
+	X(CLOSE_ORDER, END,		0x06, "end")			\
+	X(CLOSE_ORDER, REUSE,		0x07, "reuse")			\
+	X(CLOSE_ORDER, DONE,		0xff, "done")			\
+	/* Once for each kill */					\
+	X(KILL, RUN,			0x01, "run")			\
+	X(KILL, DEAD,			0x02, "dead")			\
+	X(KILL, END,			0x03, "end")			\
+	X(KILL, REUSE,			0x04, "reuse")			\
+	X(KILL, DONE,			0xff, "done")			\
+	X(KVM_FILE, DEL,		0x01, "file-del")		\
+	X(KVM_FILE, ADD,		0x02, "file-add")		\
+	X(KVM_FILE, OTHER_TLBI,		0x03, "other-vm-tlbi")		\
+	X(KVM_FILE, OWN_TLBI,		0x04, "own-tlbi")		\
+	X(KVM_FILE, AGAIN,		0x05, "viommu-again")		\
+	X(KVM_FILE, CLOSED,		0x06, "vm-closed")		\
+	X(KVM_FILE, UNBIND,		0x07, "unbind")			\
+	X(KVM_FILE, REBIND,		0x08, "rebind")			\
+	X(KVM_FILE, END,		0x09, "end")			\
+	X(KVM_FILE, DONE,		0xff, "done")			\
+	/* Three rounds: unbound, removed, removed and killed */	\
+	X(UNPLUG, BEFORE,		0x01, "before")			\
+	X(UNPLUG, ASKED,		0x02, "asked")			\
+	X(UNPLUG, GONE,			0x03, "gone")			\
+	X(UNPLUG, BACK,			0x04, "back")			\
+	X(UNPLUG, TLBI,			0x05, "tlbi")			\
+	X(UNPLUG, END,			0x06, "end")			\
+	X(UNPLUG, DONE,			0xff, "done")			\
+	X(RESET, BEFORE,		0x01, "before")			\
+	X(RESET, CANNOT,		0x02, "cannot")			\
+	X(RESET, RESET,			0x03, "reset")			\
+	X(RESET, AFTER,			0x04, "after")			\
+	X(RESET, TLBI,			0x05, "tlbi")			\
+	X(RESET, UNDER_WAY,		0x06, "under-way")		\
+	X(RESET, END,			0x07, "end")			\
+	X(RESET, DONE,			0xff, "done")			\
+	X(TWO_DEVICES, DMA,		0x01, "dma")			\
+	X(TWO_DEVICES, TLBI,		0x02, "tlbi")			\
+	X(TWO_DEVICES, CMD,		0x03, "guest-command")		\
+	X(TWO_DEVICES, MAPPED,		0x04, "mapped")			\
+	X(TWO_DEVICES, REMAP,		0x05, "remap")			\
+	X(TWO_DEVICES, ONE,		0x06, "one-goes")		\
+	X(TWO_DEVICES, END,		0x07, "end")			\
+	X(TWO_DEVICES, DONE,		0xff, "done")			\
+	/* Two rounds each: one comes first, then the other */		\
+	X(TWO_VMS, DMA_FIRST,		0x01, "dma-first")		\
+	X(TWO_VMS, DMA_SECOND,		0x02, "dma-second")		\
+	X(TWO_VMS, TLBI_FIRST,		0x03, "tlbi-first")		\
+	X(TWO_VMS, TLBI_SECOND,		0x04, "tlbi-second")		\
+	X(TWO_VMS, END,			0x05, "end")			\
+	X(TWO_VMS, DONE,		0xff, "done")			\
+	X(TWO_TABLES, DMA_FIRST,	0x01, "dma-first")		\
+	X(TWO_TABLES, DMA_SECOND,	0x02, "dma-second")		\
+	X(TWO_TABLES, DMA_AGAIN,	0x03, "dma-again")		\
+	X(TWO_TABLES, TLBI,		0x04, "tlbi")			\
+	X(TWO_TABLES, DMA_TLBI,		0x05, "dma-after-tlbi")		\
+	X(TWO_TABLES, END,		0x06, "end")			\
+	X(TWO_TABLES, DONE,		0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,
@@ -157,6 +228,12 @@ enum e2e_step {
 #define STORM_MOVER	8
 #define STORM_CHURN	15
 #define STORM_VMS	16
+
+/*
+ * Threads of vm_churn(). At a rollover each but one can have a VM that has not
+ * executed its TLBI yet: the number that it had before is not seen.
+ */
+#define CHURN_THREADS	4
 
 /* Steps of round @r (0, 1, 2) of a case that repeats itself */
 #define ROUND(r, step)		((r) << 4 | (step))

@@ -7,29 +7,23 @@
 
 #define CR2		0x2c
 #define CR2_PTM		(1u << 2)
-#define GUEST_ASID	7
 #define DMA_IOVA	0x80000000ull
 #define PAGE_MASK	(~0xfffull)
 #define DMA_REFUSED	0xdead0002u
 #define MAX_VMIDS	65536
 
-#define NONE		(-1)	/* no event with a VMID */
-#define SEVERAL		(-2)	/* more than one VMID */
-
-static bool step(struct run *r, unsigned int cs, unsigned int num,
-		 struct span *s)
+bool step(struct run *r, unsigned int cs, unsigned int num, struct span *s)
 {
 	s->t = &r->t;
 	return trace_step(&r->t, MARK(cs, num), &s->first, &s->last);
 }
 
-static size_t count(const struct span *s, enum ev_kind kind)
+size_t count(const struct span *s, enum ev_kind kind)
 {
 	return trace_count(s->t, kind, NULL, s->first, s->last);
 }
 
-/* Translations by the guest's stage 1 that were cached; tables are fetched too */
-static size_t walked(const struct span *s)
+size_t walked(const struct span *s)
 {
 	const struct ev *e;
 	size_t n = 0;
@@ -47,8 +41,7 @@ static void add_vmid(int *vmid, int v)
 		*vmid = SEVERAL;
 }
 
-/* The VMID under which the SMMU cached translations */
-static int smmu_vmid(const struct span *s)
+int smmu_vmid(const struct span *s)
 {
 	const struct ev *e;
 	int vmid = NONE;
@@ -67,8 +60,7 @@ static bool by_guest(const struct ev *e)
 	return e->kind == EV_TLBI && e->el == 1 && e->vmid > 0;
 }
 
-/* The VMID under which a guest executed TLBIs */
-static int guest_vmid(const struct span *s)
+int guest_vmid(const struct span *s)
 {
 	const struct ev *e;
 	int vmid = NONE;
@@ -79,8 +71,7 @@ static int guest_vmid(const struct span *s)
 	return vmid;
 }
 
-/* The page that the last access of a step went to, 0 if there was none */
-static u64 landed(const struct span *s)
+u64 landed(const struct span *s)
 {
 	const struct ev *e;
 	u64 pa = 0;
@@ -90,9 +81,8 @@ static u64 landed(const struct span *s)
 	return pa;
 }
 
-/* How many VMIDs guests used, and whether @vmid is one of them */
-static unsigned int guest_vmids(const struct span *s, int vmid, bool *found,
-				unsigned int *tlbis)
+unsigned int guest_vmids(const struct span *s, int vmid, bool *found,
+			 unsigned int *tlbis)
 {
 	static bool seen[MAX_VMIDS];
 	unsigned int n = 0;
@@ -111,8 +101,7 @@ static unsigned int guest_vmids(const struct span *s, int vmid, bool *found,
 	return n;
 }
 
-/* A command of name @op under @vmid, with a SYNC after it */
-static bool commanded(const struct span *s, const char *op, int vmid)
+bool commanded(const struct span *s, const char *op, int vmid)
 {
 	const struct ev *e;
 	bool found = false;
@@ -561,6 +550,14 @@ const struct rules all_rules[] = {
 	{ CASE_ORPHAN, check_orphan },
 	{ CASE_MOVE, check_move },
 	{ CASE_STORM, check_storm },
+	{ CASE_CLOSE_ORDER, check_close_order },
+	{ CASE_KILL, check_kill },
+	{ CASE_KVM_FILE, check_kvm_file },
+	{ CASE_UNPLUG, check_unplug },
+	{ CASE_RESET, check_reset },
+	{ CASE_TWO_DEVICES, check_two_devices },
+	{ CASE_TWO_VMS, check_two_vms },
+	{ CASE_TWO_TABLES, check_two_tables },
 };
 
 const unsigned int num_rules = sizeof(all_rules) / sizeof(all_rules[0]);

@@ -8,7 +8,6 @@
 #include "check.h"
 
 #define NUM_VMIDS	65536
-#define GUEST_ASID	7
 #define MAX_STREAMS	16
 
 /**

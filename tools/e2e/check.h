@@ -59,8 +59,40 @@ struct rules {
 extern const struct rules all_rules[];
 extern const unsigned int num_rules;
 
+/* check-rules.c: what can be asked of a step */
+
+#define GUEST_ASID	7
+#define NONE		(-1)	/* no event with a VMID */
+#define SEVERAL		(-2)	/* more than one VMID */
+
+bool step(struct run *r, unsigned int cs, unsigned int num, struct span *s);
+size_t count(const struct span *s, enum ev_kind kind);
+/* Translations by the guest's stage 1 that were cached; tables are fetched too */
+size_t walked(const struct span *s);
+/* The VMID under which the SMMU cached translations */
+int smmu_vmid(const struct span *s);
+/* The VMID under which a guest executed TLBIs */
+int guest_vmid(const struct span *s);
+/* How many VMIDs guests used, and whether @vmid is one of them */
+unsigned int guest_vmids(const struct span *s, int vmid, bool *found,
+			 unsigned int *tlbis);
+/* The page that the last access of a step went to, 0 if there was none */
+u64 landed(const struct span *s);
+/* A command of name @op under @vmid, with a SYNC after it */
+bool commanded(const struct span *s, const char *op, int vmid);
+
 /* Rules that hold for every boot */
 void check_boot(struct run *r);
 void check_storm(struct run *r);
+
+/* check-ends.c */
+void check_close_order(struct run *r);
+void check_kill(struct run *r);
+void check_kvm_file(struct run *r);
+void check_unplug(struct run *r);
+void check_reset(struct run *r);
+void check_two_devices(struct run *r);
+void check_two_vms(struct run *r);
+void check_two_tables(struct run *r);
 
 #endif

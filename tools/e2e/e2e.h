@@ -99,6 +99,8 @@ void vm_close(struct vm *vm);
 void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va);
 /* VMs that come and go, each of which shows its VMID by a TLBI */
 void vm_churn(unsigned int count);
+/* So many that, with 8-bit VMIDs, each number is given to one if it is free */
+#define ALL_VMIDS	270
 void vm_add_file(struct vm *vm, int fd);
 void vm_del_file(struct vm *vm, int fd);
 
@@ -157,7 +159,27 @@ int vdevice_alloc(int fd, u32 viommu, u32 dev, u64 vsid);
 int viommu_invalidate(int fd, u32 viommu, u64 cmd0, u64 cmd1);
 int hw_info(int fd, u32 dev, struct iommu_hw_info_arm_smmuv3 *info);
 
+/* holdings.c: what the kernel holds, to be the same after a thing as before */
+
+/**
+ * struct holdings - what the kernel holds for devices
+ * @vmids: the SMMU's VMIDs, as debugfs lists them
+ * @pins: references on KVM's pins
+ */
+struct holdings {
+	char vmids[8192];
+	int pins;
+};
+
+void holdings_read(struct holdings *h);
+/* How many VMIDs the SMMU has in use */
+unsigned int holdings_vmids(const struct holdings *h);
+/* After @what: nothing has been added to @before, nothing is missing */
+bool holdings_check(const struct holdings *before, const char *what);
+
 /* vfio.c: devices */
+
+bool sysfs_write(const char *path, const char *val);
 
 enum dev_type { DEV_TESTDEV, DEV_EDU };
 
@@ -193,6 +215,16 @@ void marker_write(u32 val);
 /* Bind to @iommufd; for @vm, if there is one, KVM is told before. */
 void dev_open(struct dev *d, int iommufd, struct vm *vm);
 void dev_close(struct dev *d);
+/* The same, but that KVM is not told */
+void dev_drop(struct dev *d);
+/* Let vfio-pci have a device that has no driver */
+void dev_probe(struct dev *d);
+/* Is it on the bus, and does vfio-pci have it? */
+bool dev_exists(struct dev *d);
+bool dev_probed(struct dev *d);
+/* Let @eventfd tell when the kernel wants the device back */
+void dev_on_request(struct dev *d, int eventfd);
+int dev_reset(struct dev *d);
 int dev_attach(struct dev *d, u32 pt);
 int dev_detach(struct dev *d);
 
@@ -287,9 +319,23 @@ struct vsmmu {
 void host_probe(void);
 
 void guest_init(struct guest *g, int iommufd, bool with_vm);
+/* In memory that processes can share, and that guest_free() gives back */
+void guest_init_in(struct guest *g, void *mem, int iommufd, bool with_vm);
+void *guest_memory(void);
+void guest_free(struct guest *g);
 /* Ask for nothing (-1: no driver data at all) or for @flags. */
 void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
 		struct stage1 *s1, int flags);
+/* What a vSMMU that asks to share gets: 0, if one is granted, or -errno */
+int vsmmu_insist(struct guest *g, struct dev *d, u32 s2);
+/* What it is to get where the number, if it can be shared at all, is taken */
+int insist_expected(void);
+/* The guest's command that invalidates all of its stage 1 */
+void vsmmu_tlbi_all(struct vsmmu *v);
+/* @d is behind the vSMMU of @first too. What vsmmu_leave() takes away again. */
+void vsmmu_join(struct vsmmu *v, const struct vsmmu *first, struct dev *d,
+		struct stage1 *s1);
+void vsmmu_leave(struct vsmmu *v);
 void vsmmu_destroy(struct vsmmu *v);
 
 /* Fill pages A to C with a pattern; after a DMA, which of them was hit? */
@@ -297,6 +343,11 @@ void pages_clear(struct guest *g);
 char pages_hit(struct guest *g);
 /* DMA_IOVA by test device @d: 'A', 'B', 'C', '-' (nowhere) or '!' (refused) */
 char dma_lands(struct guest *g, struct dev *d);
+/* The same to any address, as PAGE_IOVA() */
+char dma_lands_at(struct guest *g, struct dev *d, u64 iova);
+
+/* Where stage 2, and each stage 1 too, map a page one to one */
+#define PAGE_IOVA(c)	(GPA_BASE + OFF_PAGE_A + ((c) - 'A') * PAGE)
 
 /* Give KVM and the SMMU different histories, so that numbers cannot agree. */
 void burn_vmids(int iommufd, struct dev *d, struct guest *g);

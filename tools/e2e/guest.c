@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Guests and virtual SMMUs, put together the way a VMM does. */
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "e2e.h"
 
 #define VSID_BASE	0x100
+#define CMD_TLBI_NH_ALL	0x10ull
 
 void host_probe(void)
 {
@@ -26,7 +28,21 @@ void host_probe(void)
 	e2e.kvm_vmid_bits = vm_vmid_bits(&vm);
 }
 
+void *guest_memory(void)
+{
+	void *mem = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	must(mem != MAP_FAILED, "guest memory");
+	return mem;
+}
+
 void guest_init(struct guest *g, int iommufd, bool with_vm)
+{
+	guest_init_in(g, guest_memory(), iommufd, with_vm);
+}
+
+void guest_init_in(struct guest *g, void *mem, int iommufd, bool with_vm)
 {
 	int ioas;
 
@@ -34,9 +50,7 @@ void guest_init(struct guest *g, int iommufd, bool with_vm)
 		skip("no KVM");
 	memset(g, 0, sizeof(*g));
 	g->iommufd = iommufd;
-	g->mem = mmap(NULL, GUEST_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	must(g->mem != MAP_FAILED, "guest memory");
+	g->mem = mem;
 	s1_init(&g->s1, g->mem, 0, GUEST_ASID);
 	s1_map(&g->s1, OFF_PAGE_A);
 
@@ -51,16 +65,41 @@ void guest_init(struct guest *g, int iommufd, bool with_vm)
 	     "guest memory in the IOAS");
 }
 
+void guest_free(struct guest *g)
+{
+	munmap(g->mem, GUEST_SIZE);
+}
+
+/* A vDEVICE and the nested page tables of a device behind @v */
+static void add_device(struct vsmmu *v, struct dev *d, struct stage1 *s1)
+{
+	int fd = v->g->iommufd, ret;
+	u64 ste[2];
+
+	v->d = d;
+	ret = vdevice_alloc(fd, v->viommu, d->id, VSID_BASE + d->sid);
+	must(ret > 0, "VDEVICE_ALLOC: %d", ret);
+	v->vdevice = ret;
+
+	s1_vste_bypass(ste);
+	ret = hwpt_alloc_nested(fd, d->id, v->viommu, ste);
+	must(ret > 0, "nested bypass page table: %d", ret);
+	v->bypass = ret;
+
+	s1_vste(s1, ste);
+	ret = hwpt_alloc_nested(fd, d->id, v->viommu, ste);
+	must(ret > 0, "nested translate page table: %d", ret);
+	v->trans = ret;
+}
+
 void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
 		struct stage1 *s1, int flags)
 {
 	struct e2e_viommu_data data = { .flags = flags < 0 ? 0 : flags };
-	u64 ste[2];
 	int ret;
 
 	memset(v, 0, sizeof(*v));
 	v->g = g;
-	v->d = d;
 	v->s2 = s2;
 
 	if (flags < 0)
@@ -72,30 +111,58 @@ void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
 	must(ret > 0, "VIOMMU_ALLOC, flags %d: %d", flags, ret);
 	v->viommu = ret;
 	v->out_flags = data.out_flags;
+	add_device(v, d, s1);
+}
 
-	ret = vdevice_alloc(g->iommufd, v->viommu, d->id, VSID_BASE + d->sid);
-	must(ret > 0, "VDEVICE_ALLOC: %d", ret);
-	v->vdevice = ret;
+void vsmmu_join(struct vsmmu *v, const struct vsmmu *first, struct dev *d,
+		struct stage1 *s1)
+{
+	*v = *first;
+	add_device(v, d, s1);
+}
 
-	s1_vste_bypass(ste);
-	ret = hwpt_alloc_nested(g->iommufd, d->id, v->viommu, ste);
-	must(ret > 0, "nested bypass page table: %d", ret);
-	v->bypass = ret;
+int vsmmu_insist(struct guest *g, struct dev *d, u32 s2)
+{
+	struct e2e_viommu_data data = { .flags = E2E_SHARE_VMID };
+	int ret;
 
-	s1_vste(s1, ste);
-	ret = hwpt_alloc_nested(g->iommufd, d->id, v->viommu, ste);
-	must(ret > 0, "nested translate page table: %d", ret);
-	v->trans = ret;
+	ret = viommu_alloc_data(g->iommufd, d->id, s2,
+				IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
+				sizeof(data));
+	if (ret < 0)
+		return ret;
+	must(!iommufd_destroy(g->iommufd, ret), "destroy the vIOMMU");
+	return 0;
+}
+
+int insist_expected(void)
+{
+	if (!e2e.patched)
+		return 0;
+	return share_expected() ? -EBUSY : -EOPNOTSUPP;
+}
+
+void vsmmu_tlbi_all(struct vsmmu *v)
+{
+	must(!viommu_invalidate(v->g->iommufd, v->viommu, CMD_TLBI_NH_ALL, 0),
+	     "the guest's command");
+}
+
+void vsmmu_leave(struct vsmmu *v)
+{
+	int fd = v->g->iommufd, ret;
+
+	must(!iommufd_destroy(fd, v->trans), "destroy nested translate");
+	must(!iommufd_destroy(fd, v->bypass), "destroy nested bypass");
+	/* It went with its device if that is closed */
+	ret = iommufd_destroy(fd, v->vdevice);
+	must(ret == (v->d->fd < 0 ? -ENOENT : 0), "destroy vDEVICE: %d", ret);
 }
 
 void vsmmu_destroy(struct vsmmu *v)
 {
-	int fd = v->g->iommufd;
-
-	must(!iommufd_destroy(fd, v->trans), "destroy nested translate");
-	must(!iommufd_destroy(fd, v->bypass), "destroy nested bypass");
-	must(!iommufd_destroy(fd, v->vdevice), "destroy vDEVICE");
-	must(!iommufd_destroy(fd, v->viommu), "destroy vIOMMU");
+	vsmmu_leave(v);
+	must(!iommufd_destroy(v->g->iommufd, v->viommu), "destroy vIOMMU");
 }
 
 static volatile u32 *page(struct guest *g, char name)
@@ -123,12 +190,17 @@ char pages_hit(struct guest *g)
 	return hit;
 }
 
-char dma_lands(struct guest *g, struct dev *d)
+char dma_lands_at(struct guest *g, struct dev *d, u64 iova)
 {
 	pages_clear(g);
-	if (!testdev_dma(d, DMA_IOVA))
+	if (!testdev_dma(d, iova))
 		return '!';
 	return pages_hit(g);
+}
+
+char dma_lands(struct guest *g, struct dev *d)
+{
+	return dma_lands_at(g, d, DMA_IOVA);
 }
 
 void burn_vmids(int iommufd, struct dev *d, struct guest *g)

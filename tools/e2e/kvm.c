@@ -14,7 +14,6 @@
 #include "e2e.h"
 
 #define GPA_EXIT	0x09000000ul	/* no memory: a store to it leaves */
-#define CHURN_THREADS	4
 
 extern const char guest_code[], guest_code_end[];
 

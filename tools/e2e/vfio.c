@@ -56,7 +56,7 @@ static unsigned long sysfs_read(const char *bdf, const char *attr)
 	return strtoul(buf, NULL, 0);
 }
 
-static bool sysfs_write(const char *path, const char *val)
+bool sysfs_write(const char *path, const char *val)
 {
 	int fd = open(path, O_WRONLY);
 	bool ok = fd >= 0 && write(fd, val, strlen(val)) > 0;
@@ -89,10 +89,18 @@ void marker_write(u32 val)
 		marker[TD_LEN / 4] = val;
 }
 
+void dev_probe(struct dev *d)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver_override", d->bdf);
+	sysfs_write(path, "vfio-pci");
+	sysfs_write("/sys/bus/pci/drivers_probe", d->bdf);
+}
+
 static void dev_init(struct dev *d, const char *bdf, enum dev_type type)
 {
 	unsigned int bus, slot, fn;
-	char path[300];
 
 	snprintf(d->bdf, sizeof(d->bdf), "%s", bdf);
 	d->type = type;
@@ -100,9 +108,7 @@ static void dev_init(struct dev *d, const char *bdf, enum dev_type type)
 	/* The host bridge passes requester IDs on as StreamIDs */
 	if (sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot, &fn) == 3)
 		d->sid = bus << 8 | slot << 3 | fn;
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver_override", bdf);
-	sysfs_write(path, "vfio-pci");
-	sysfs_write("/sys/bus/pci/drivers_probe", bdf);
+	dev_probe(d);
 	printf("# dev %s %s sid %#x\n", type == DEV_EDU ? "edu" : "testdev",
 	       bdf, d->sid);
 }
@@ -127,6 +133,22 @@ void vfio_setup(void)
 			dev_init(&edu, bdf, DEV_EDU);
 		}
 	}
+}
+
+bool dev_exists(struct dev *d)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s", d->bdf);
+	return !access(path, F_OK);
+}
+
+bool dev_probed(struct dev *d)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/vfio-dev", d->bdf);
+	return !access(path, F_OK);
 }
 
 static int cdev_open(const char *bdf)
@@ -195,14 +217,43 @@ void dev_open(struct dev *d, int iommufd, struct vm *vm)
 	map_bar(d);
 }
 
-void dev_close(struct dev *d)
+void dev_drop(struct dev *d)
 {
 	munmap((void *)d->bar, d->bar_size);
+	close(d->fd);
+	d->fd = -1;
+}
+
+void dev_close(struct dev *d)
+{
 	/* KVM's reference would keep the device bound */
 	if (d->vm && d->vm->vfio >= 0)
 		vm_del_file(d->vm, d->fd);
-	close(d->fd);
-	d->fd = -1;
+	dev_drop(d);
+}
+
+int dev_reset(struct dev *d)
+{
+	return ioctl(d->fd, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
+}
+
+void dev_on_request(struct dev *d, int eventfd)
+{
+	struct {
+		struct vfio_irq_set set;
+		int fd;
+	} irqs = {
+		.set = {
+			.argsz = sizeof(irqs),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+		.fd = eventfd,
+	};
+
+	must(!ioctl(d->fd, VFIO_DEVICE_SET_IRQS, &irqs), "request eventfd");
 }
 
 int dev_attach(struct dev *d, u32 pt)

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which VM a device is for is settled when it is bound. KVM's VFIO device forgets
+ * it and another VM adds it, while it is behind a vSMMU: neither changes anything
+ * until the device is bound again.
+ */
+#include <unistd.h>
+
+#include "e2e.h"
+
+/* Another vSMMU for the same device; does it get what the first one got? */
+static void again(struct vsmmu *v, const char *when)
+{
+	u32 out = v->out_flags;
+	struct guest *g = v->g;
+	struct dev *d = v->d;
+
+	must(!dev_attach(d, v->s2), "attach to stage 2");
+	vsmmu_destroy(v);
+	vsmmu_init(v, g, d, v->s2, &g->s1, ask_flags());
+	check(v->out_flags == out, "%s: a new vSMMU has %#x, expected %#x",
+	      when, v->out_flags, out);
+	must(!dev_attach(d, v->trans), "attach to nested translate");
+}
+
+/* The stage 1 changes, and @vm invalidates */
+static void change(struct guest *g, struct vm *vm, u64 page)
+{
+	s1_map(&g->s1, page);
+	vm_exec(vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
+}
+
+static void while_bound(struct vsmmu *v, struct vm *other)
+{
+	struct guest *g = v->g;
+	struct dev *d = v->d;
+	char hit;
+
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_DEL);
+	vm_del_file(&g->vm, d->fd);
+	check(dma_lands(g, d) == 'A', "deleted: DMA goes on");
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_ADD);
+	vm_add_file(other, d->fd);
+	d->vm = other;
+	check(dma_lands_at(g, d, PAGE_IOVA('C')) == 'C',
+	      "added to another VM: DMA goes on");
+
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_OTHER_TLBI);
+	change(g, other, OFF_PAGE_B);
+	check(dma_lands(g, d) == 'A', "not the other VM's TLBI...");
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_OWN_TLBI);
+	change(g, &g->vm, OFF_PAGE_B);
+	hit = dma_lands(g, d);
+	check(hit == (btm_expected() ? 'B' : 'A'),
+	      "...but its own is obeyed: DMA in %c, expected %c", hit,
+	      btm_expected() ? 'B' : 'A');
+
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_AGAIN);
+	again(v, "bound, then added to another VM");
+	check(dma_lands(g, d) == 'B', "DMA through the new vSMMU");
+	/* All that is left of the VM now is what VFIO holds */
+	vm_close(&g->vm);
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_CLOSED);
+	again(v, "its VM is closed");
+	check(dma_lands(g, d) == 'B', "DMA through the third vSMMU");
+}
+
+void case_kvm_file(void)
+{
+	struct dev *d = &testdev[0];
+	struct holdings before;
+	int fd = iommufd_open(), s2;
+	struct guest g, other;
+	struct vsmmu v;
+
+	holdings_read(&before);
+	guest_init(&g, fd, true);
+	guest_init(&other, fd, true);
+	dev_open(d, fd, &g.vm);
+	burn_vmids(fd, d, &g);
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	while_bound(&v, &other.vm);
+
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_UNBIND);
+	dev_close(d);
+	vsmmu_destroy(&v);
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_REBIND);
+	dev_open(d, fd, &other.vm);
+	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	check(dma_lands(&g, d) == 'B', "bound for the other VM: DMA");
+
+	dev_close(d);
+	close(fd);
+	vm_close(&other.vm);
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_END);
+	holdings_check(&before, "all closed");
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_DONE);
+}

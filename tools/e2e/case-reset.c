@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A function is reset under a nested page table, with DMA before and after it and
+ * with DMA under way. Devices of a root bus cannot be reset, those of a bus of
+ * their own can, by a reset of that bus.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+static struct dev *dev_on_own_bus(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < num_testdevs; i++)
+		if (testdev[i].sid >> 8)
+			return &testdev[i];
+	return NULL;
+}
+
+/* A new page each time, and the one that a TLBI lets the device look up anew */
+static void works_after(struct guest *g, struct dev *d, u64 page)
+{
+	mark(CASE_RESET, STEP_RESET_AFTER);
+	check(dma_lands(g, d) == 'A', "DMA to the old page");
+	check(dma_lands_at(g, d, PAGE_IOVA('B')) == 'B', "DMA to a new page");
+	mark(CASE_RESET, STEP_RESET_TLBI);
+	s1_map(&g->s1, page);
+	vm_exec(&g->vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
+	check(dma_lands(g, d) == (btm_expected() ? 'C' : 'A'),
+	      "the VM's TLBI %s", btm_expected() ? "reaches it" : "does not");
+}
+
+static void cannot(struct dev *d)
+{
+	int ret;
+
+	mark(CASE_RESET, STEP_RESET_CANNOT);
+	ret = dev_reset(d);
+	check(ret == -EINVAL, "a device of the root bus: %d, expected %d", ret,
+	      -EINVAL);
+}
+
+/* Started 100 ms before it reaches memory */
+static char edu_lands(struct guest *g, bool reset)
+{
+	pages_clear(g);
+	edu_write_start(&edu, PAGE_IOVA('B'), sizeof(u32));
+	must(edu_busy(&edu), "DMA is under way");
+	if (reset)
+		check(!dev_reset(&edu), "reset with DMA under way");
+	usleep(EDU_DELAY_MS * 1200);
+	return pages_hit(g);
+}
+
+static void under_way(struct guest *g)
+{
+	char hit;
+
+	*(volatile u32 *)(g->mem + OFF_PAGE_C) = TESTDEV_DATA;
+	edu_read(&edu, PAGE_IOVA('C'), sizeof(u32));
+	check(edu_lands(g, false) == 'B', "DMA that takes its time");
+	mark(CASE_RESET, STEP_RESET_UNDER_WAY);
+	hit = edu_lands(g, true);
+	check(hit == '-' || hit == 'B', "it arrives or is lost: in %c", hit);
+	check(edu_lands(g, false) == 'B', "DMA afterwards");
+}
+
+void case_reset(void)
+{
+	struct dev *a = &testdev[0], *d = dev_on_own_bus();
+	int fd = iommufd_open(), s2;
+	struct vsmmu va, vd, ve;
+	struct holdings before;
+	struct guest g;
+
+	must(d && edu.sid >> 8, "two devices on buses of their own");
+	holdings_read(&before);
+	guest_init(&g, fd, true);
+	dev_open(a, fd, &g.vm);
+	dev_open(d, fd, &g.vm);
+	dev_open(&edu, fd, &g.vm);
+	burn_vmids(fd, a, &g);
+	s2 = hwpt_alloc_parent(fd, a->id, g.ioas);
+	must(s2 > 0, "stage 2");
+	vsmmu_init(&va, &g, a, s2, &g.s1, ask_flags());
+	vsmmu_join(&vd, &va, d, &g.s1);
+	vsmmu_join(&ve, &va, &edu, &g.s1);
+	must(!dev_attach(a, va.trans) && !dev_attach(d, vd.trans) &&
+	     !dev_attach(&edu, ve.trans), "attach to nested translate");
+
+	mark(CASE_RESET, STEP_RESET_BEFORE);
+	must(dma_lands(&g, a) == 'A' && dma_lands(&g, d) == 'A', "DMA of both");
+	cannot(a);
+	check(dma_lands(&g, a) == 'A', "its DMA goes on");
+	mark(CASE_RESET, STEP_RESET_RESET);
+	check(!dev_reset(d), "a device of a bus of its own is reset");
+	works_after(&g, d, OFF_PAGE_C);
+	under_way(&g);
+
+	dev_close(a);
+	dev_close(d);
+	dev_close(&edu);
+	close(fd);
+	vm_close(&g.vm);
+	mark(CASE_RESET, STEP_RESET_END);
+	holdings_check(&before, "after resets");
+	mark(CASE_RESET, STEP_RESET_DONE);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One VM with a stage-2 table for each of its two devices, and a vSMMU over each.
+ * At most one of them has the VM's number: the other is private, or refused if
+ * it insists, in either order. The tables map different memory at the same
+ * addresses; were the numbers the same, the second device would hit what the
+ * first one has cached.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+/* A device in its own memory, and not in the other's */
+static bool keeps_apart(struct vsmmu *v, struct vsmmu *other, char page)
+{
+	pages_clear(other->g);
+	return dma_lands(v->g, v->d) == page && pages_hit(other->g) == '-';
+}
+
+static void dma(unsigned int r, struct vsmmu *a, struct vsmmu *b)
+{
+	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_FIRST));
+	check(keeps_apart(a, b, 'A'), "the first device in its own memory");
+	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_SECOND));
+	check(keeps_apart(b, a, 'A'), "the second device in its own memory");
+	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_AGAIN));
+	check(keeps_apart(a, b, 'A'), "the first one is where it was");
+}
+
+/* @vm invalidates; the first device obeys if it can, the second one does not */
+static void invalidate(unsigned int r, struct vsmmu *a, struct vsmmu *b,
+		       struct vm *vm)
+{
+	const char expected = btm_expected() ? 'B' : 'A';
+
+	s1_map(&a->g->s1, OFF_PAGE_B);
+	s1_map(&b->g->s1, OFF_PAGE_B);
+	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_TLBI));
+	vm_exec(vm, GUEST_TLBI_ALL, 0, 0);
+	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_TLBI));
+	check(keeps_apart(a, b, expected), "after the VM's TLBI the first in %c",
+	      expected);
+	check(keeps_apart(b, a, 'A'), "and the second still in A");
+	vsmmu_tlbi_all(b);
+	check(keeps_apart(b, a, 'B'), "after its command in B");
+}
+
+static void in_order(unsigned int r, struct guest *ga, struct dev *a,
+		     struct guest *gb, struct dev *b, struct vm *vm)
+{
+	int sa, sb, ret, fd = ga->iommufd;
+	struct vsmmu va, vb;
+
+	s1_map(&ga->s1, OFF_PAGE_A);
+	s1_map(&gb->s1, OFF_PAGE_A);
+	sa = hwpt_alloc_parent(fd, a->id, ga->ioas);
+	sb = hwpt_alloc_parent(fd, b->id, gb->ioas);
+	must(sa > 0 && sb > 0, "two stage 2");
+	vsmmu_init(&va, ga, a, sa, &ga->s1, ask_flags());
+	check(va.out_flags == flags_expected(), "the first one: %#x, expected %#x",
+	      va.out_flags, flags_expected());
+	ret = vsmmu_insist(gb, b, sb);
+	check(ret == insist_expected(), "the second one insists: %d, expected %d", ret,
+	      insist_expected());
+	vsmmu_init(&vb, gb, b, sb, &gb->s1, 0);
+	check(!vb.out_flags, "the second one: %#x, expected 0", vb.out_flags);
+	must(!dev_attach(a, va.trans) && !dev_attach(b, vb.trans),
+	     "attach both to nested translate");
+	dma(r, &va, &vb);
+	invalidate(r, &va, &vb, vm);
+	must(!dev_detach(a) && !dev_detach(b), "detach both");
+	vsmmu_destroy(&va);
+	vsmmu_destroy(&vb);
+	must(!iommufd_destroy(fd, sa) && !iommufd_destroy(fd, sb),
+	     "destroy both stage 2");
+}
+
+void case_two_tables(void)
+{
+	struct dev *a = &testdev[0], *b = &testdev[1];
+	struct holdings before;
+	int fd = iommufd_open();
+	struct guest ga, gb;
+
+	if (num_testdevs < 2)
+		skip("two test devices are needed");
+	holdings_read(&before);
+	guest_init(&ga, fd, true);
+	guest_init(&gb, fd, false);
+	dev_open(a, fd, &ga.vm);
+	dev_open(b, fd, &ga.vm);
+	burn_vmids(fd, a, &ga);
+	in_order(0, &ga, a, &gb, b, &ga.vm);
+	in_order(1, &gb, b, &ga, a, &ga.vm);
+	dev_close(a);
+	dev_close(b);
+	close(fd);
+	vm_close(&ga.vm);
+	mark(CASE_TWO_TABLES, STEP_TWO_TABLES_END);
+	holdings_check(&before, "both gone");
+	mark(CASE_TWO_TABLES, STEP_TWO_TABLES_DONE);
+}
