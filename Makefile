@@ -14,7 +14,7 @@ help: ## list the targets
 		awk -F '\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  KTREE=dir       a Linux 7.3.y tree in place of the fetched source'
-	@echo '  QEMU=program    a QEMU (9.2 or later, plugins) of your own'
+	@echo '  QEMU=program    a QEMU of your own: 11.1 or later, with plugins and modules'
 	@echo '  VSVA_CACHE=dir  downloads and unpacked tools, default ~/.cache/vsva'
 
 .PHONY: demo
