@@ -829,7 +829,7 @@ static int vt_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, smmu->dev);
 	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_TRANS_S2 |
 			 ARM_SMMU_FEAT_NESTING | ARM_SMMU_FEAT_S2FWB |
-			 ARM_SMMU_FEAT_COHERENCY;
+			 ARM_SMMU_FEAT_COHERENCY | ARM_SMMU_FEAT_BBML2;
 	smmu->vmid_bits = VT_BITS;
 	smmu->asid_bits = 16;
 	smmu->oas = 44;
@@ -1279,30 +1279,39 @@ static void vt_enter(struct vt *t, enum vt_state state,
 	}
 }
 
+/* vt_enter(), and what STEs the SMMU gets to see on the way */
+static void vt_watch_enter(struct vt *t, enum vt_state state,
+			   struct arm_smmu_domain *s2, struct vt_seen *seen)
+{
+	unsigned int i;
+
+	seen->ste = vt_ste(t, 1);
+	seen->s2ttb = vt_ttb(s2);
+	for (i = 0; i != 2; i++) {
+		seen->ctx[i] = vt_s1ctx(t, t->vsmmus[i]);
+		seen->id[i] = t->vsmmus[i]->vmid->id;
+	}
+	t->data = seen;
+	t->at_cmd = vt_see_ste;
+	vt_enter(t, state, s2);
+	t->at_cmd = NULL;
+}
+
 static void vt_ste_transition(struct kunit *test)
 {
 	const struct vt_transition *p = test->param_value;
 	struct vt *t = test->priv;
 	struct arm_smmu_domain *s2 = vt_new_s2(t);
-	struct arm_vsmmu *a, *b;
 	struct vt_seen seen = {};
+	struct arm_vsmmu *b;
 
 	vt_need_kvm(t);
-	a = vt_must_share(t, s2, &t->vms[0]);
+	vt_must_share(t, s2, &t->vms[0]);
 	b = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
 	KUNIT_EXPECT_PTR_EQ(test, b->vmid, s2->s2_cfg.vmid);
 
 	vt_enter(t, p->from, s2);
-	seen.ste = vt_ste(t, 1);
-	seen.s2ttb = vt_ttb(s2);
-	seen.ctx[0] = vt_s1ctx(t, a);
-	seen.ctx[1] = vt_s1ctx(t, b);
-	seen.id[0] = a->vmid->id;
-	seen.id[1] = b->vmid->id;
-	t->data = &seen;
-	t->at_cmd = vt_see_ste;
-	vt_enter(t, p->to, s2);
-	t->at_cmd = NULL;
+	vt_watch_enter(t, p->to, s2, &seen);
 
 	KUNIT_EXPECT_FALSE(test, seen.broken);
 	KUNIT_EXPECT_EQ(test, seen.via, p->via);
@@ -1311,6 +1320,25 @@ static void vt_ste_transition(struct kunit *test)
 			p->to == VT_DIRECT || p->to == VT_TRANSLATE_B ?
 				seen.id[1] :
 				seen.id[0]);
+}
+
+/* An SMMU that may report a conflict between the entries of two stage 1s */
+static void vt_ste_no_bbml2(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct vt_seen seen = {};
+
+	vt_need_kvm(t);
+	t->smmu.features &= ~ARM_SMMU_FEAT_BBML2;
+	vt_must_share(t, s2, &t->vms[0]);
+	vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	vt_enter(t, VT_TRANSLATE_A, s2);
+	vt_watch_enter(t, VT_TRANSLATE_B, s2, &seen);
+
+	KUNIT_EXPECT_TRUE(test, seen.broken);
+	KUNIT_EXPECT_FALSE(test, seen.via);
+	KUNIT_EXPECT_EQ(test, vt_ste_vmid(seen.ste), seen.id[1]);
 }
 
 /* arm_smmu_ste_vmid_step() is for STEs of one stage-2 table, and for live ones */
@@ -2482,6 +2510,7 @@ static struct kunit_case vt_cases[] = {
 	KUNIT_CASE_PARAM(vt_ste_nested, vt_vste_gen_params),
 	KUNIT_CASE(vt_ste_direct),
 	KUNIT_CASE_PARAM(vt_ste_transition, vt_transition_gen_params),
+	KUNIT_CASE(vt_ste_no_bbml2),
 	KUNIT_CASE(vt_ste_no_step),
 	KUNIT_CASE(vt_attach_commands),
 	KUNIT_CASE(vt_attach_private),
