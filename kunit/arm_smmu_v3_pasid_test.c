@@ -227,6 +227,11 @@ static void pt_invalidate(struct pt_test *t, u16 asid)
 	t->nr_tlb = kept;
 }
 
+static bool pt_asid_in_use(u16 asid)
+{
+	return xa_load(&arm_smmu_asid_xa, asid);
+}
+
 static void pt_check_tlb(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
@@ -239,8 +244,7 @@ static void pt_check_tlb(struct kunit *test)
 		KUNIT_EXPECT_TRUE_MSG(test, pt_unmaps(t, tlb->asid),
 				      "command %u: an unmap misses ASID %u",
 				      t->nr_log, tlb->asid);
-		KUNIT_EXPECT_TRUE_MSG(test,
-				      xa_load(&arm_smmu_asid_xa, tlb->asid),
+		KUNIT_EXPECT_TRUE_MSG(test, pt_asid_in_use(tlb->asid),
 				      "command %u: ASID %u is free",
 				      t->nr_log, tlb->asid);
 		for (d = 0; d < ARRAY_SIZE(t->domain); d++)
