@@ -8,6 +8,8 @@
 
 #include "e2e.h"
 
+#define CROWD	8
+
 /* Another vSMMU for the same device; does it get what the first one got? */
 static void again(struct vsmmu *v, const char *when)
 {
@@ -28,6 +30,28 @@ static void change(struct guest *g, struct vm *vm, u64 page)
 {
 	s1_map(&g->s1, page);
 	vm_exec(vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
+}
+
+/*
+ * All that is left of the VM is what VFIO holds. Others are created, that would
+ * have its memory, and be taken for it, if it had gone.
+ */
+static void only_vfio_holds(struct vsmmu *v)
+{
+	struct guest *g = v->g;
+	struct vm vm[CROWD];
+	unsigned int i;
+
+	vm_close(&g->vm);
+	for (i = 0; i < CROWD; i++) {
+		vm_create(&vm[i], g->mem, PAGE);
+		vm_exec(&vm[i], GUEST_NOP, 0, 0);
+	}
+	mark(CASE_KVM_FILE, STEP_KVM_FILE_CLOSED);
+	again(v, "its VM is closed");
+	check(dma_lands(g, v->d) == 'B', "DMA through the third vSMMU");
+	for (i = 0; i < CROWD; i++)
+		vm_close(&vm[i]);
 }
 
 static void while_bound(struct vsmmu *v, struct vm *other)
@@ -55,14 +79,12 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 	      "...but its own is obeyed: DMA in %c, expected %c", hit,
 	      btm_expected() ? 'B' : 'A');
 
+	vsmmu_tlbi_all(v);
+	check(dma_lands(g, d) == 'B', "so is its command");
 	mark(CASE_KVM_FILE, STEP_KVM_FILE_AGAIN);
 	again(v, "bound, then added to another VM");
 	check(dma_lands(g, d) == 'B', "DMA through the new vSMMU");
-	/* All that is left of the VM now is what VFIO holds */
-	vm_close(&g->vm);
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_CLOSED);
-	again(v, "its VM is closed");
-	check(dma_lands(g, d) == 'B', "DMA through the third vSMMU");
+	only_vfio_holds(v);
 }
 
 void case_kvm_file(void)
