@@ -16,14 +16,7 @@
 #define KILLS		6
 #define TURNS		2	/* before the signal comes */
 #define KILL_WITHIN_US	20000	/* after these */
-#define START_MS	5000
-
-/* What edu writes is what the test device writes, so that pages_hit() sees both */
-static void edu_load(struct guest *g)
-{
-	*(volatile u32 *)(g->mem + OFF_PAGE_C) = TESTDEV_DATA;
-	edu_read(&edu, PAGE_IOVA('C'), sizeof(u32));
-}
+#define START_MS	15000
 
 /* A pin that is taken and given back, and a vSMMU or none, without end */
 static void *insist_run(void *arg)
@@ -54,7 +47,7 @@ static void victim(void *mem, unsigned int *turns)
 	vsmmu_join(&ve, &v, &edu, &g.s1);
 	must(!dev_attach(d, v.trans) && !dev_attach(&edu, ve.trans),
 	     "attach to nested translate");
-	edu_load(&g);
+	edu_fill(&g);
 	hammer_start(&h, g.mem + OFF_PAGE_A);
 	must(!pthread_create(&thread, NULL, insist_run, &v), "a thread");
 	for (;;) {

@@ -58,8 +58,7 @@ static void under_way(struct guest *g)
 {
 	char hit;
 
-	*(volatile u32 *)(g->mem + OFF_PAGE_C) = TESTDEV_DATA;
-	edu_read(&edu, PAGE_IOVA('C'), sizeof(u32));
+	edu_fill(g);
 	check(edu_lands(g, false) == 'B', "DMA that takes its time");
 	mark(CASE_RESET, STEP_RESET_UNDER_WAY);
 	hit = edu_lands(g, true);

@@ -154,7 +154,7 @@ static void silent_user(struct guest *g, int asked, int ready)
 		pause();
 }
 
-static void killed(unsigned int r)
+static void unanswered(unsigned int r)
 {
 	struct guest g = { .mem = guest_memory() };
 	struct dev *d = &testdev[0];
@@ -200,7 +200,7 @@ void case_unplug(void)
 	mark(CASE_UNPLUG, ROUND(1, STEP_UNPLUG_END));
 	holdings_check(&before, "removed");
 	note("it is removed from a user that does not answer:");
-	killed(2);
+	unanswered(2);
 	mark(CASE_UNPLUG, ROUND(2, STEP_UNPLUG_END));
 	holdings_check(&before, "removed and killed");
 	mark(CASE_UNPLUG, STEP_UNPLUG_DONE);

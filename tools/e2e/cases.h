@@ -157,7 +157,6 @@ enum e2e_case {
 	X(CLOSE_ORDER, CHURN,		0x04, "churn")			\
 	X(CLOSE_ORDER, LAST,		0x05, "last-close")		\
 	X(CLOSE_ORDER, END,		0x06, "end")			\
-	X(CLOSE_ORDER, REUSE,		0x07, "reuse")			\
 	X(CLOSE_ORDER, DONE,		0xff, "done")			\
 	/* Once for each kill */					\
 	X(KILL, RUN,			0x01, "run")			\

@@ -349,6 +349,9 @@ char dma_lands_at(struct guest *g, struct dev *d, u64 iova);
 /* Where stage 2, and each stage 1 too, map a page one to one */
 #define PAGE_IOVA(c)	(GPA_BASE + OFF_PAGE_A + ((c) - 'A') * PAGE)
 
+/* Let edu write what a test device writes, so that pages_hit() sees it */
+void edu_fill(struct guest *g);
+
 /* Give KVM and the SMMU different histories, so that numbers cannot agree. */
 void burn_vmids(int iommufd, struct dev *d, struct guest *g);
 

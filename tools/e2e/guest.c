@@ -203,6 +203,12 @@ char dma_lands(struct guest *g, struct dev *d)
 	return dma_lands_at(g, d, DMA_IOVA);
 }
 
+void edu_fill(struct guest *g)
+{
+	*page(g, 'C') = TESTDEV_DATA;
+	edu_read(&edu, PAGE_IOVA('C'), sizeof(u32));
+}
+
 void burn_vmids(int iommufd, struct dev *d, struct guest *g)
 {
 	int i;
