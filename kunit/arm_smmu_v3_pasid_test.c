@@ -789,6 +789,37 @@ static void pt_refuse(struct kunit *test)
 	pt_expect_end(test, 0);
 }
 
+/*
+ * The page table is one that enforces cache coherency, which the device cannot do.
+ * A replace is refused when it has an ASID for its way and arrays with that already.
+ */
+static void pt_refuse_coherency(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	KUNIT_ASSERT_TRUE(test, t->domain[1]->ops->enforce_cache_coherency(t->domain[1]));
+	KUNIT_EXPECT_EQ(test, -EINVAL, pt_set(test, PT_PASID + 1, t->domain[1],
+					      NULL));
+	pt_expect_end(test, 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL, pt_set(test, PT_PASID, t->domain[1],
+					      t->domain[0]));
+	pt_expect_end(test, 0);
+
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, PT_PASID),
+		     t->domain[0]);
+	pt_expect_unmaps(test, t->domain[0], true);
+	pt_expect_unmaps(test, t->domain[1], false);
+	/* Those that have it may not become coherent either */
+	KUNIT_EXPECT_FALSE(test, t->domain[0]->ops->enforce_cache_coherency(t->domain[0]));
+
+	t->iommu.fwspec->flags = IOMMU_FWSPEC_PCI_RC_CANWBS;
+	KUNIT_EXPECT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
+					t->domain[0]));
+}
+
 /* What one more PASID costs in this driver, besides its share of a CD table */
 static void pt_memory(struct kunit *test)
 {
@@ -798,8 +829,10 @@ static void pt_memory(struct kunit *test)
 	master_domain = kunit_kzalloc(test, sizeof(*master_domain), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, master_domain);
 	size = ksize(master_domain);
-	kunit_info(test, "bytes per PASID: CD %zu, master_domain %zu in %zu\n",
-		   sizeof(struct arm_smmu_cd), sizeof(*master_domain), size);
+	kunit_info(test,
+		   "bytes per PASID: CD %zu, master_domain %zu in %zu; with ATS an arm_smmu_inv for each stream, %zu\n",
+		   sizeof(struct arm_smmu_cd), sizeof(*master_domain), size,
+		   sizeof(struct arm_smmu_inv));
 	KUNIT_EXPECT_LE(test, size, (size_t)64);
 }
 
@@ -934,6 +967,7 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_replace_same),
 	KUNIT_CASE(pt_detach),
 	KUNIT_CASE(pt_refuse),
+	KUNIT_CASE(pt_refuse_coherency),
 	KUNIT_CASE(pt_memory),
 	{}
 };

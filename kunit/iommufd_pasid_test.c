@@ -12,6 +12,7 @@
 #include <linux/fault-inject.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
 
@@ -495,6 +496,37 @@ static void pasid_test_mixed(struct kunit *test)
 	expect_pasid(test, 0, NO_PT, 0);
 }
 
+/* Without another device in the group there is nothing to program */
+static void pasid_test_no_pasid(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	u32 id0 = pt_id_of(t, PT_0), id1 = pt_id_of(t, PT_1), dev_id;
+	struct iommufd_device *idev;
+	struct device *dev;
+
+	dev = iommufd_selftest_create_mock_dev(&t->ictx, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	idev = iommufd_device_bind(&t->ictx, dev, NULL, &dev_id);
+	if (IS_ERR(idev)) {
+		iommufd_selftest_destroy_mock_dev(dev);
+		KUNIT_FAIL_AND_ABORT(test, "bind: %pe", idev);
+	}
+
+	KUNIT_EXPECT_EQ(test, 0, iommufd_device_attach(idev, FIRST_PASID, &id0));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			iommufd_device_attach(idev, FIRST_PASID, &id1));
+	KUNIT_EXPECT_EQ(test, 2U, users(&t->hwpt[PT_0]->obj));
+	KUNIT_EXPECT_EQ(test, 0, iommufd_device_replace(idev, FIRST_PASID, &id1));
+	KUNIT_EXPECT_EQ(test, 1U, users(&t->hwpt[PT_0]->obj));
+	KUNIT_EXPECT_EQ(test, 2U, users(&t->hwpt[PT_1]->obj));
+	iommufd_device_detach(idev, FIRST_PASID);
+	KUNIT_EXPECT_EQ(test, 1U, users(&t->hwpt[PT_1]->obj));
+	KUNIT_EXPECT_EQ(test, 0U, t->calls);
+
+	iommufd_device_unbind(idev);
+	iommufd_selftest_destroy_mock_dev(dev);
+}
+
 static void pasid_test_rid(struct kunit *test)
 {
 	struct pasid_test *t = test->priv;
@@ -853,6 +885,49 @@ static void pasid_test_noiommu(struct kunit *test)
 	mutex_destroy(&igroup.lock);
 }
 
+#if IS_ENABLED(CONFIG_PCI_IOV) && IS_ENABLED(CONFIG_PCI_ATS) && IS_ENABLED(CONFIG_PCI_PRI)
+/* A virtual function shares the PRI of its physical one: no faults for it */
+static void pasid_test_fault_vf(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	u32 fault_id = pt_id_of(t, PT_FAULT), id0 = pt_id_of(t, PT_0);
+	struct pci_dev *vf = kunit_kzalloc(test, sizeof(*vf), GFP_KERNEL);
+	struct pci_dev *pf = kunit_kzalloc(test, sizeof(*pf), GFP_KERNEL);
+	struct iommufd_group igroup = { .group = t->idev[DEV_A]->igroup->group };
+	struct iommufd_device idev = {
+		.ictx = &t->ictx,
+		.igroup = &igroup,
+	};
+
+	KUNIT_ASSERT_NOT_NULL(test, vf);
+	KUNIT_ASSERT_NOT_NULL(test, pf);
+	mutex_init(&igroup.lock);
+	xa_init(&igroup.pasids);
+	idev.dev = &vf->dev;
+	vf->dev.bus = &pci_bus_type;
+	vf->is_virtfn = 1;
+	vf->physfn = pf;
+	pf->pri_cap = 0x100;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iommufd_device_pasid_attach(&idev, 1, &fault_id));
+	/* This one goes on to the core, for which the device has no group */
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			iommufd_device_pasid_attach(&idev, 1, &id0));
+	pf->pri_cap = 0;
+	KUNIT_EXPECT_EQ(test, -ENODEV,
+			iommufd_device_pasid_attach(&idev, 1, &fault_id));
+	KUNIT_EXPECT_TRUE(test, xa_empty(&igroup.pasids));
+	KUNIT_EXPECT_EQ(test, 1U, users(&t->hwpt[PT_FAULT]->obj));
+	mutex_destroy(&igroup.lock);
+}
+#else
+static void pasid_test_fault_vf(struct kunit *test)
+{
+	kunit_skip(test, "needs PCI with SR-IOV, ATS and PRI");
+}
+#endif
+
 /**
  * struct pasid_model - What the state should be
  * @pt: Page table of each PASID
@@ -1034,6 +1109,26 @@ static void expect_ranges(struct kunit *test, unsigned int d,
 	KUNIT_EXPECT_FALSE(test, found);
 }
 
+/* Others of the group get a turn after every 1024 PASIDs, found or not */
+static void expect_batches(struct kunit *test, unsigned int d,
+			   ioasid_t first, ioasid_t end)
+{
+	struct iommufd_device *idev = cur->idev[d];
+	struct iommufd_pasid_range range;
+	unsigned long pasid = first, before;
+	unsigned int batches = 0;
+	bool found = false, more;
+
+	do {
+		before = pasid;
+		more = iommufd_pasid_scan(idev, &pasid, &range, &found);
+		KUNIT_ASSERT_LE(test, pasid - before, 1024UL);
+		KUNIT_ASSERT_FALSE(test, mutex_is_locked(&idev->igroup->lock));
+		batches++;
+	} while (more);
+	KUNIT_EXPECT_EQ(test, DIV_ROUND_UP(end - first, 1024), batches);
+}
+
 static void pasid_test_full(struct kunit *test)
 {
 	const ioasid_t first = FIRST_PASID, end = 1 << MOCK_PASID_WIDTH;
@@ -1068,6 +1163,8 @@ static void pasid_test_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, end - first + 1, users(&t->hwpt[PT_0]->obj));
 	expect_ranges(test, DEV_A, all, ARRAY_SIZE(all));
 	expect_ranges(test, DEV_B, NULL, 0);
+	expect_batches(test, DEV_A, first, end);
+	expect_batches(test, DEV_B, first, end);
 
 	KUNIT_EXPECT_EQ(test, 0, iommufd_device_replace(a, first + 1, &id1));
 	iommufd_device_detach(a, end / 2);
@@ -1101,12 +1198,14 @@ static struct kunit_case pasid_test_cases[] = {
 	KUNIT_CASE(pasid_test_replace),
 	KUNIT_CASE(pasid_test_group),
 	KUNIT_CASE(pasid_test_mixed),
+	KUNIT_CASE(pasid_test_no_pasid),
 	KUNIT_CASE(pasid_test_rid),
 	KUNIT_CASE(pasid_test_driver_error),
 	KUNIT_CASE(pasid_test_alloc_failure),
 	KUNIT_CASE(pasid_test_faults),
 	KUNIT_CASE(pasid_test_unbind),
 	KUNIT_CASE(pasid_test_noiommu),
+	KUNIT_CASE(pasid_test_fault_vf),
 	KUNIT_CASE_SLOW(pasid_test_random),
 	KUNIT_CASE_SLOW(pasid_test_full),
 	{}

@@ -20,6 +20,7 @@
  * Order of a change: all memory is allocated first, the hardware is changed
  * next, and what follows cannot fail.
  */
+#include <kunit/visibility.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/list.h>
@@ -395,9 +396,9 @@ void iommufd_device_pasid_detach(struct iommufd_device *idev, ioasid_t pasid)
 }
 
 /* Returns true if the batch ended at *pasid, before the end of the range */
-static bool iommufd_pasid_scan(struct iommufd_device *idev,
-			       unsigned long *pasid,
-			       struct iommufd_pasid_range *range, bool *found)
+VISIBLE_IF_KUNIT
+bool iommufd_pasid_scan(struct iommufd_device *idev, unsigned long *pasid,
+			struct iommufd_pasid_range *range, bool *found)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	unsigned int batch = IOMMUFD_PASID_SCAN_BATCH;
