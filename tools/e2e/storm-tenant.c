@@ -303,17 +303,11 @@ static void vdevice_on(struct tenant *t, unsigned int n)
 	t->vdev_on = n;
 }
 
-/*
- * May a DMA in flight be refused? Not between page tables over one stage 2, but
- * an STE cannot go from one guest's stage 1 to another one's in one write.
- */
+/* May a DMA in flight be refused? Not between page tables over one stage 2. */
 static bool breaks(const struct tenant *t, enum where at, unsigned int n)
 {
-	if (t->at == AT_NOTHING || at == AT_NOTHING)
-		return true;
-	if (s2_of(t, t->at, t->at_n) != s2_of(t, at, n))
-		return true;
-	return t->at == AT_TRANS && at == AT_TRANS && t->at_n != n;
+	return t->at == AT_NOTHING || at == AT_NOTHING ||
+	       s2_of(t, t->at, t->at_n) != s2_of(t, at, n);
 }
 
 static void attach(struct tenant *t, enum where at, unsigned int n)
