@@ -47,7 +47,8 @@
 	X(RESET,	26, "reset",		reset)		\
 	X(TWO_DEVICES,	27, "two-devices",	two_devices)	\
 	X(TWO_VMS,	28, "two-vms",		two_vms)	\
-	X(TWO_TABLES,	29, "two-tables",	two_tables)
+	X(TWO_TABLES,	29, "two-tables",	two_tables)	\
+	X(FAIL_NTH,	20, "fail-nth",		fail_nth)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -211,7 +212,9 @@ enum e2e_case {
 	X(TWO_TABLES, TLBI,		0x04, "tlbi")			\
 	X(TWO_TABLES, DMA_TLBI,		0x05, "dma-after-tlbi")		\
 	X(TWO_TABLES, END,		0x06, "end")			\
-	X(TWO_TABLES, DONE,		0xff, "done")
+	X(TWO_TABLES, DONE,		0xff, "done")			\
+	X(FAIL_NTH, RUN,		0x01, "run")			\
+	X(FAIL_NTH, DONE,		0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,

@@ -115,9 +115,17 @@ bool commanded(const struct span *s, const char *op, int vmid)
 	return false;
 }
 
+static size_t refused_in(struct run *r, enum e2e_case cs)
+{
+	struct span s = { .t = &r->t };
+
+	return trace_case(&r->t, cs, &s.first, &s.last) ? count(&s, EV_FAULT) :
+							  0;
+}
+
 void check_boot(struct run *r)
 {
-	struct span s = { &r->t, 0, r->t.n }, storm = { &r->t, 0, 0 };
+	struct span s = { &r->t, 0, r->t.n };
 	size_t refused = count(&s, EV_FAULT);
 	const struct ev *e;
 	int ptm = -1;
@@ -127,9 +135,8 @@ void check_boot(struct run *r)
 			ptm = !!(e->val & CR2_PTM);
 	rule(r, ptm == !r->btm, "boot: CR2.PTM is %d, expected %d", ptm,
 	     !r->btm);
-	/* A storm wants some to be, and knows which */
-	if (trace_case(&r->t, CASE_STORM, &storm.first, &storm.last))
-		refused -= count(&storm, EV_FAULT);
+	/* Some cases want some to be, and know which */
+	refused -= refused_in(r, CASE_STORM) + refused_in(r, CASE_FAIL_NTH);
 	rule(r, !refused, "boot: no access was refused (%zu were)", refused);
 }
 

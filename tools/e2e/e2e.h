@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "cases.h"
 #include "uapi.h"
@@ -102,6 +103,7 @@ void vm_churn(unsigned int count);
 /* So many that, with 8-bit VMIDs, each number is given to one if it is free */
 #define ALL_VMIDS	270
 void vm_add_file(struct vm *vm, int fd);
+int vm_try_add_file(struct vm *vm, int fd);
 void vm_del_file(struct vm *vm, int fd);
 
 /* s1.c: a guest's memory and the tables that its device walks */
@@ -225,6 +227,9 @@ bool dev_probed(struct dev *d);
 /* Let @eventfd tell when the kernel wants the device back */
 void dev_on_request(struct dev *d, int eventfd);
 int dev_reset(struct dev *d);
+/* The parts of dev_open() that another case tries by themselves */
+int dev_file_open(const struct dev *d);
+int dev_bind(struct dev *d, int iommufd);
 int dev_attach(struct dev *d, u32 pt);
 int dev_detach(struct dev *d);
 
@@ -272,6 +277,54 @@ void hammer_wait(struct hammer *h, unsigned int count);
 void hammer_stop(struct hammer *h);
 /* The two checks: nothing refused, nothing lost */
 void hammer_check(const struct hammer *h);
+
+/* usage.c: what the kernel has given out */
+
+#define MAX_ROWS	256	/* of the VMIDs of one SMMU */
+#define MAX_CACHES	64
+
+/**
+ * struct usage - VMIDs and pins in use
+ * @vmids: how many VMIDs the SMMU has in use, 0 if it does not tell
+ * @row: what debugfs says of each but its number, sorted, so that a move makes no
+ *       difference
+ * @taken: the numbers
+ * @pins: references to pins that KVM has given out since usage_init()
+ */
+struct usage {
+	unsigned int vmids;
+	char row[MAX_ROWS][32];
+	bool taken[MAX_ROWS];
+	int pins;
+};
+
+/**
+ * struct slabs - objects in use
+ * @total: of all caches: an object that takes the place of another can be larger
+ * @num: how many caches
+ * @cache: their names, and how many objects of each are in use
+ */
+struct slabs {
+	unsigned long total;
+	unsigned int num;
+	struct {
+		char name[32];
+		unsigned long objects;
+	} cache[MAX_CACHES];
+};
+
+/* The SMMU's table of VMIDs in debugfs, NULL if there is none */
+FILE *vmids_open(void);
+void usage_init(void);
+void usage_read(struct usage *u);
+/* The VMID that was pinned last, as usage_read() found it */
+unsigned int usage_pinned(void);
+/* True if all is as it was. Else says what is not */
+bool usage_same(const struct usage *was, const struct usage *is);
+/* Both wait for objects that are on their way to be freed */
+void slabs_read(struct slabs *s);
+/* True if there are no more than there were. Else says which caches have changed */
+bool slabs_same(const struct slabs *was);
 
 /* guest.c: the parts above put together */
 

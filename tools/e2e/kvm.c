@@ -4,6 +4,7 @@
  * by a store to an address without memory, the host puts a request into x0 and
  * x1, and the guest executes it and leaves again.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -157,20 +158,27 @@ void vm_churn(unsigned int count)
 		pthread_join(thread[i], NULL);
 }
 
-void vm_add_file(struct vm *vm, int fd)
+/* With KVM's VFIO device there */
+int vm_try_add_file(struct vm *vm, int fd)
 {
-	struct kvm_create_device dev = { .type = KVM_DEV_TYPE_VFIO };
 	struct kvm_device_attr attr = {
 		.group = KVM_DEV_VFIO_FILE,
 		.attr = KVM_DEV_VFIO_FILE_ADD,
 		.addr = (uintptr_t)&fd,
 	};
 
+	return ioctl(vm->vfio, KVM_SET_DEVICE_ATTR, &attr) < 0 ? -errno : 0;
+}
+
+void vm_add_file(struct vm *vm, int fd)
+{
+	struct kvm_create_device dev = { .type = KVM_DEV_TYPE_VFIO };
+
 	if (vm->vfio < 0) {
 		must(!ioctl(vm->fd, KVM_CREATE_DEVICE, &dev), "KVM-VFIO");
 		vm->vfio = dev.fd;
 	}
-	must(!ioctl(vm->vfio, KVM_SET_DEVICE_ATTR, &attr), "VFIO_FILE_ADD");
+	must(!vm_try_add_file(vm, fd), "VFIO_FILE_ADD");
 }
 
 void vm_del_file(struct vm *vm, int fd)

@@ -8,7 +8,6 @@
  * mover's, until the mover asks. Besides, VMs come and go, for KVM to run through
  * its numbers.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +25,6 @@
 #define RAISE_EVERY	256
 #define LOOK_EVERY	16
 #define CHURN_PAUSE_US	2000
-#define DEBUGFS		"/sys/kernel/debug/iommu/arm-smmu-v3"
-#define DEBUGFS_OLD	"/sys/kernel/debug/arm-smmu-v3"
 
 static struct {
 	struct vm vm;
@@ -55,28 +52,6 @@ struct vmids {
 	char shared[65536];
 	unsigned char devices[65536];
 };
-
-static FILE *vmids_open(void)
-{
-	static const char *const dirs[] = { DEBUGFS, DEBUGFS_OLD };
-	char path[300];
-	struct dirent *e;
-	FILE *f = NULL;
-	unsigned int i;
-	DIR *dir;
-
-	for (i = 0; i < ARRAY_SIZE(dirs) && !f; i++) {
-		dir = opendir(dirs[i]);
-		while (dir && !f && (e = readdir(dir))) {
-			snprintf(path, sizeof(path), "%s/%s/vmids", dirs[i],
-				 e->d_name);
-			f = fopen(path, "r");
-		}
-		if (dir)
-			closedir(dir);
-	}
-	return f;
-}
 
 static void vmids_read(struct vmids *v)
 {

@@ -151,14 +151,14 @@ bool dev_probed(struct dev *d)
 	return !access(path, F_OK);
 }
 
-static int cdev_open(const char *bdf)
+int dev_file_open(const struct dev *d)
 {
 	char path[300];
 	struct dirent *e;
 	int fd = -1;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/vfio-dev", bdf);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/vfio-dev", d->bdf);
 	dir = opendir(path);
 	while (dir && fd < 0 && (e = readdir(dir))) {
 		if (e->d_name[0] == '.')
@@ -198,21 +198,27 @@ static void map_bar(struct dev *d)
 	must(d->bar != MAP_FAILED, "mmap of BAR 0");
 }
 
-void dev_open(struct dev *d, int iommufd, struct vm *vm)
+int dev_bind(struct dev *d, int iommufd)
 {
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = sizeof(bind),
 		.iommufd = iommufd,
 	};
 
-	d->fd = cdev_open(d->bdf);
+	if (ioctl(d->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) < 0)
+		return -errno;
+	d->id = bind.out_devid;
+	return 0;
+}
+
+void dev_open(struct dev *d, int iommufd, struct vm *vm)
+{
+	d->fd = dev_file_open(d);
 	must(d->fd >= 0, "%s: VFIO device file", d->bdf);
 	d->vm = vm;
 	if (vm)
 		vm_add_file(vm, d->fd);
-	must(!ioctl(d->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind), "%s: bind",
-	     d->bdf);
-	d->id = bind.out_devid;
+	must(!dev_bind(d, iommufd), "%s: bind", d->bdf);
 	enable(d);
 	map_bar(d);
 }
