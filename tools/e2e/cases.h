@@ -48,7 +48,8 @@
 	X(TWO_DEVICES,	27, "two-devices",	two_devices)	\
 	X(TWO_VMS,	28, "two-vms",		two_vms)	\
 	X(TWO_TABLES,	29, "two-tables",	two_tables)	\
-	X(FAIL_NTH,	20, "fail-nth",		fail_nth)
+	X(FAIL_NTH,	20, "fail-nth",		fail_nth)	\
+	X(FULL,		21, "full",		full)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -214,7 +215,11 @@ enum e2e_case {
 	X(TWO_TABLES, END,		0x06, "end")			\
 	X(TWO_TABLES, DONE,		0xff, "done")			\
 	X(FAIL_NTH, RUN,		0x01, "run")			\
-	X(FAIL_NTH, DONE,		0xff, "done")
+	X(FAIL_NTH, DONE,		0xff, "done")			\
+	X(FULL, ATTACH,			0x01, "attach")			\
+	X(FULL, DMA,			0x02, "dma")			\
+	X(FULL, FREE,			0x03, "free")			\
+	X(FULL, DONE,			0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,

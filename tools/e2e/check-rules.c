@@ -541,6 +541,18 @@ static void check_move(struct run *r)
 	     "move: the vSMMU's device walks again after the guest's command");
 }
 
+static void check_full(struct run *r)
+{
+	struct span s;
+	size_t stes;
+
+	if (!rule(r, step(r, CASE_FULL, STEP_FULL_ATTACH, &s), "full: step"))
+		return;
+	stes = trace_count(s.t, EV_CMD, "CMD_CFGI_STE", s.first, s.last);
+	rule(r, !stes == r->patched,
+	     "full: the attach without a VMID writes %zu STEs", stes);
+}
+
 /*
  * Of the others the verdict is what the kernel answered, which init knows. That
  * no access was refused is checked for the whole boot.
@@ -565,6 +577,7 @@ const struct rules all_rules[] = {
 	{ CASE_TWO_DEVICES, check_two_devices },
 	{ CASE_TWO_VMS, check_two_vms },
 	{ CASE_TWO_TABLES, check_two_tables },
+	{ CASE_FULL, check_full },
 };
 
 const unsigned int num_rules = sizeof(all_rules) / sizeof(all_rules[0]);
