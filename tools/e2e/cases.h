@@ -49,7 +49,8 @@
 	X(TWO_VMS,	28, "two-vms",		two_vms)	\
 	X(TWO_TABLES,	29, "two-tables",	two_tables)	\
 	X(FAIL_NTH,	20, "fail-nth",		fail_nth)	\
-	X(FULL,		21, "full",		full)
+	X(FULL,		21, "full",		full)		\
+	X(RATE,		30, "rollover-rate",	rate)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -216,6 +217,9 @@ enum e2e_case {
 	X(TWO_TABLES, DONE,		0xff, "done")			\
 	X(FAIL_NTH, RUN,		0x01, "run")			\
 	X(FAIL_NTH, DONE,		0xff, "done")			\
+	X(RATE, FREE,			0x01, "churn-without-pins")	\
+	X(RATE, TAKEN,			0x02, "churn-with-all-pins")	\
+	X(RATE, DONE,			0xff, "done")			\
 	X(FULL, ATTACH,			0x01, "attach")			\
 	X(FULL, DMA,			0x02, "dma")			\
 	X(FULL, FREE,			0x03, "free")			\

@@ -60,6 +60,11 @@ static bool by_guest(const struct ev *e)
 	return e->kind == EV_TLBI && e->el == 1 && e->vmid > 0;
 }
 
+bool is_rollover(const struct ev *e)
+{
+	return e->kind == EV_TLBI && e->el == 2 && !strcmp(e->op, "ALLE1IS");
+}
+
 int guest_vmid(const struct span *s)
 {
 	const struct ev *e;
@@ -541,6 +546,49 @@ static void check_move(struct run *r)
 	     "move: the vSMMU's device walks again after the guest's command");
 }
 
+/*
+ * How many VMs, each of which executes one TLBI, KVM has VMIDs for between one
+ * rollover and the next: the fewest of a step, 0 if there is only one rollover.
+ */
+static unsigned int vms_per_rollover(const struct span *s)
+{
+	unsigned int vms = 0, least = 0, rollovers = 0;
+	const struct ev *e;
+
+	for_each_event(e, *s, EV_TLBI) {
+		vms += by_guest(e);
+		if (!is_rollover(e))
+			continue;
+		if (rollovers++ && (!least || vms < least))
+			least = vms;
+		vms = 0;
+	}
+	return least;
+}
+
+/* I7: with as many pins as there can be, about twice as many rollovers */
+static void check_rate(struct run *r)
+{
+	unsigned int free, taken, used, tlbis;
+	struct span s;
+	bool found;
+
+	if (!r->share)
+		return;
+	if (!rule(r, step(r, CASE_RATE, STEP_RATE_FREE, &s), "rollover-rate: steps"))
+		return;
+	free = vms_per_rollover(&s);
+	if (!rule(r, step(r, CASE_RATE, STEP_RATE_TAKEN, &s), "rollover-rate: steps"))
+		return;
+	taken = vms_per_rollover(&s);
+	used = guest_vmids(&s, NONE, &found, &tlbis);
+	rule(r, free && taken && 2 * taken + 2 * CHURN_THREADS >= free,
+	     "rollover-rate: a rollover every %u VMs, with all pins taken every %u",
+	     free, taken);
+	rule(r, used <= taken + 2 * CHURN_THREADS,
+	     "rollover-rate: then %u VMs use %u VMIDs", tlbis, used);
+}
+
 static void check_full(struct run *r)
 {
 	struct span s;
@@ -578,6 +626,7 @@ const struct rules all_rules[] = {
 	{ CASE_TWO_VMS, check_two_vms },
 	{ CASE_TWO_TABLES, check_two_tables },
 	{ CASE_FULL, check_full },
+	{ CASE_RATE, check_rate },
 };
 
 const unsigned int num_rules = sizeof(all_rules) / sizeof(all_rules[0]);

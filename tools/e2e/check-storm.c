@@ -40,11 +40,6 @@ static void note_stream(struct streams *s, const struct ev *e)
 	s->last[i] = e->vmid;
 }
 
-static bool is_rollover(const struct ev *e)
-{
-	return e->el == 2 && !strcmp(e->op, "ALLE1IS");
-}
-
 /* Entries whose VMID has entries of another device in the TLB */
 static unsigned int aliases(struct run *r, const struct span *s)
 {

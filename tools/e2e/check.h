@@ -80,6 +80,8 @@ unsigned int guest_vmids(const struct span *s, int vmid, bool *found,
 u64 landed(const struct span *s);
 /* A command of name @op under @vmid, with a SYNC after it */
 bool commanded(const struct span *s, const char *op, int vmid);
+/* KVM has run out of VMIDs: it flushes all of them */
+bool is_rollover(const struct ev *e);
 
 /* Rules that hold for every boot */
 void check_boot(struct run *r);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * All pins are taken: one tenant makes a VM, lets its vSMMU share, kills the VM and
+ * keeps the vSMMU, as often as that works. Other VMs must do as well as before, but
+ * that they cannot share: the trace shows how often KVM runs out of VMIDs.
+ *
+ * For CPUs with 8-bit VMIDs.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+#define ENTRIES_8_BIT	256
+#define CHURN_FREE	520	/* KVM runs out of VMIDs twice */
+#define CHURN_TAKEN	390	/* and three times */
+
+static int ask(int fd, struct dev *d, int s2, u32 flags, u32 *out)
+{
+	struct e2e_viommu_data data = { .flags = flags };
+	int id = viommu_alloc_data(fd, d->id, s2,
+				   IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
+				   sizeof(data));
+
+	*out = data.out_flags;
+	return id;
+}
+
+/* The VM and the device stay if there is no pin for it. Returns the vSMMU */
+static int pin_one(int fd, struct dev *d, struct guest *mem, struct vm *vm)
+{
+	int s2, id;
+	u32 out;
+
+	vm_create(vm, mem->mem, PAGE);
+	dev_open(d, fd, vm);
+	s2 = hwpt_alloc_parent(fd, d->id, mem->ioas);
+	must(s2 > 0, "stage 2: %d", s2);
+	id = ask(fd, d, s2, E2E_SHARE_VMID, &out);
+	if (id < 0)
+		return id;
+	dev_close(d);
+	vm_close(vm);
+	return id;
+}
+
+/* It is told that it cannot share, or shares nothing */
+static void other_vm(int fd, struct dev *d)
+{
+	struct guest g;
+	struct vsmmu v;
+	u32 out;
+	int s2, id;
+
+	guest_init(&g, fd, true);
+	dev_open(d, fd, &g.vm);
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0, "stage 2: %d", s2);
+	id = ask(fd, d, s2, E2E_SHARE_VMID, &out);
+	check(id == -ENOSPC && !out, "another VM asks: %d, expected %d", id,
+	      -ENOSPC);
+	vsmmu_init(&v, &g, d, s2, &g.s1, 0);
+	check(!v.out_flags, "it does not ask: %#x is reported", v.out_flags);
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	check(dma_lands(&g, d) == 'A', "DMA of its device");
+	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
+	dev_close(d);
+	vm_close(&g.vm);
+}
+
+static void take_all(bool churn)
+{
+	const unsigned int limit = (ENTRIES_8_BIT - 1 -
+				    sysconf(_SC_NPROCESSORS_CONF)) / 2;
+	struct dev *d = &testdev[0], *other = &testdev[1];
+	unsigned int pins, max = e2e.patched ? ENTRIES_8_BIT : 10;
+	int fd = iommufd_open(), ret = 0;
+	u32 last = 0;
+	struct guest mem;
+	struct vm vm;
+
+	if (e2e.kvm_vmid_bits != 8)
+		skip("the CPUs' VMIDs do not run out");
+	if (num_testdevs < 2)
+		skip("two test devices are needed");
+	guest_init(&mem, fd, false);
+	if (churn) {
+		mark(CASE_RATE, STEP_RATE_FREE);
+		vm_churn(CHURN_FREE);
+	}
+	for (pins = 0; pins < max; pins++) {
+		ret = pin_one(fd, d, &mem, &vm);
+		if (ret < 0)
+			break;
+		last = ret;
+	}
+	if (!e2e.patched) {
+		check(pins == max, "nothing is pinned, nothing runs out");
+		return;
+	}
+	must(last && d->fd >= 0, "some pins, then none: %u", pins);
+	check(ret == -ENOSPC, "out of pins: %d, expected %d", ret, -ENOSPC);
+	check(pins == limit, "%u VMs could pin, expected %u", pins, limit);
+	dev_close(d);
+	vm_close(&vm);
+
+	if (churn) {
+		mark(CASE_RATE, STEP_RATE_TAKEN);
+		vm_churn(CHURN_TAKEN);
+		mark(CASE_RATE, STEP_RATE_DONE);
+	}
+	other_vm(fd, other);
+	must(!iommufd_destroy(fd, last), "one is given back");
+	ret = pin_one(fd, d, &mem, &vm);
+	check(ret > 0, "asked after one was given back: %d", ret);
+	close(fd);
+}
+
+void case_pins(void)
+{
+	mark(CASE_PINS, STEP_PINS_RUN);
+	take_all(false);
+	mark(CASE_PINS, STEP_PINS_DONE);
+}
+
+/* Besides, many VMs run before and then */
+void case_rate(void)
+{
+	/* The runner has a time limit */
+	alarm(0);
+	take_all(e2e.patched);
+	mark(CASE_RATE, STEP_RATE_DONE);
+}
