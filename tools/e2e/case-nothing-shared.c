@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Nothing shared: without a VM, or with BTM off and nothing asked for, the SMMU
- * gets the same commands as from the unpatched kernel. The checker compares the
- * traces of both, step by step.
+ * gets the same commands as from the unpatched kernel, for page tables of both
+ * stages and unmaps of many sizes. The checker compares the traces of both, step
+ * by step.
  */
+#include <assert.h>
+#include <fcntl.h>
 #include <unistd.h>
 #include <sys/mman.h>
 
@@ -11,6 +14,7 @@
 
 #define MAP_IOVA	0x60000000ul
 #define CMD_TLBI_NH_VA	0x12ull
+#define HUGE_SIZE	(2 * SZ_2M)
 
 static void at(unsigned int r, unsigned int step)
 {
@@ -84,8 +88,113 @@ static void round_run(unsigned int r, bool with_vm, int flags)
 	munmap(g.mem, GUEST_SIZE);
 }
 
+/* Huge pages, so that what is contiguous is so on both kernels */
+static u8 *huge_memory(void)
+{
+	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
+	void *mem;
+
+	must(fd >= 0 && write(fd, "2", 1) == 1, "huge pages");
+	close(fd);
+	mem = mmap(NULL, HUGE_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	must(mem != MAP_FAILED, "memory of huge pages");
+	return mem;
+}
+
+/*
+ * Pages, blocks, and what begins or ends within a block; then two mappings by one
+ * unmap, and all that there is by one.
+ */
+static void unmap_sizes(struct guest *g, u32 ioas, u8 *mem, unsigned int step)
+{
+	static const struct {
+		unsigned int at, pages;
+	} sizes[] = {
+		{ 0, 1 }, { 3, 1 }, { 0, 2 }, { 1, 3 }, { 0, 16 }, { 7, 17 },
+		{ 0, 511 }, { 0, 512 }, { 1, 512 }, { 0, 513 }, { 500, 24 },
+		{ 512, 512 }, { 0, 1024 }, { 5, 1015 },
+	};
+	int fd = g->iommufd;
+	unsigned int i;
+
+	static_assert(ARRAY_SIZE(sizes) + 2 == NOTHING_SIZES, "steps");
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		u64 off = sizes[i].at * PAGE, len = sizes[i].pages * PAGE;
+
+		mark(CASE_NOTHING, step + i);
+		must(!ioas_map(fd, ioas, mem + off, len, MAP_IOVA + off) &&
+		     !ioas_unmap(fd, ioas, MAP_IOVA + off, len),
+		     "%u pages at page %u", sizes[i].pages, sizes[i].at);
+	}
+	mark(CASE_NOTHING, step + i++);
+	must(!ioas_map(fd, ioas, mem, SZ_2M, MAP_IOVA) &&
+	     !ioas_map(fd, ioas, mem + SZ_2M, 3 * PAGE, MAP_IOVA + SZ_2M) &&
+	     !ioas_unmap(fd, ioas, MAP_IOVA, SZ_2M + 3 * PAGE), "two mappings");
+	mark(CASE_NOTHING, step + i);
+	must(!ioas_map(fd, ioas, mem + PAGE, PAGE, MAP_IOVA) &&
+	     !ioas_map(fd, ioas, mem + SZ_2M, SZ_2M, MAP_IOVA + SZ_2M) &&
+	     !ioas_unmap(fd, ioas, 0, ~0ull), "all mappings");
+}
+
+/* Page tables of both stages, one device and two, each way from one to another */
+static void tables_run(void)
+{
+	struct dev *d = &testdev[0], *other = &testdev[1];
+	int fd = iommufd_open(), s2, other_s2, ioas[2], i;
+	u8 *mem = huge_memory();
+	struct vsmmu v;
+	struct guest g;
+
+	guest_init(&g, fd, false);
+	dev_open(d, fd, NULL);
+	dev_open(other, fd, NULL);
+	for (i = 0; i < 2; i++) {
+		ioas[i] = ioas_alloc(fd);
+		must(ioas[i] > 0, "IOAS");
+	}
+	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	other_s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
+	must(s2 > 0 && other_s2 > 0, "two stage 2");
+	vsmmu_init(&v, &g, d, s2, &g.s1, -1);
+
+	mark(CASE_NOTHING, STEP_NOTHING_S1_ATTACH);
+	must(!dev_attach(d, ioas[0]), "attach to stage 1");
+	unmap_sizes(&g, ioas[0], mem, STEP_NOTHING_S1_SIZES);
+	mark(CASE_NOTHING, STEP_NOTHING_S1_SECOND);
+	must(!dev_attach(other, ioas[0]), "attach the other device");
+	mark(CASE_NOTHING, STEP_NOTHING_S1_REPLACE);
+	must(!dev_attach(d, ioas[1]), "to another stage 1");
+	mark(CASE_NOTHING, STEP_NOTHING_S1_LAST);
+	must(!dev_detach(other), "detach the other device");
+	mark(CASE_NOTHING, STEP_NOTHING_S1_TO_S2);
+	must(!dev_attach(d, s2), "from stage 1 to stage 2");
+	mark(CASE_NOTHING, STEP_NOTHING_S2_REPLACE);
+	must(!dev_attach(d, other_s2) && !dev_attach(d, s2),
+	     "from stage 2 to another and back");
+	unmap_sizes(&g, g.ioas, mem, STEP_NOTHING_S2_SIZES);
+	must(!ioas_map(fd, g.ioas, g.mem, GUEST_SIZE, GPA_BASE),
+	     "the guest's memory");
+	must(!dev_attach(d, v.trans), "attach to nested translate");
+	unmap_sizes(&g, g.ioas, mem, STEP_NOTHING_NESTED_SIZES);
+	mark(CASE_NOTHING, STEP_NOTHING_NESTED_TO_S1);
+	must(!dev_attach(d, ioas[0]), "from nested to stage 1");
+	mark(CASE_NOTHING, STEP_NOTHING_S1_DETACH);
+	must(!dev_detach(d), "detach");
+	mark(CASE_NOTHING, STEP_NOTHING_DONE);
+
+	dev_close(d);
+	dev_close(other);
+	close(fd);
+	munmap(mem, HUGE_SIZE);
+	munmap(g.mem, GUEST_SIZE);
+}
+
 void case_nothing(void)
 {
+	if (num_testdevs < 2)
+		skip("two test devices are needed");
+	tables_run();
 	round_run(0, false, -1);
 	round_run(1, false, 0);
 	/* With BTM a VM's vSMMU shares unasked: nothing to compare */

@@ -108,6 +108,18 @@ enum e2e_case {
 	X(NOTHING, S2_REATTACH,		0x0c, "s2-reattach")		\
 	X(NOTHING, DETACH,		0x0d, "detach")			\
 	X(NOTHING, FREE,		0x0e, "free")			\
+	/* Unmaps of many sizes: a step each, NOTHING_SIZES */ \
+	X(NOTHING, S2_SIZES,		0x40, "s2-sizes")		\
+	X(NOTHING, NESTED_SIZES,	0x50, "nested-sizes")		\
+	X(NOTHING, S1_SIZES,		0x60, "s1-sizes")		\
+	X(NOTHING, S1_ATTACH,		0x70, "s1-attach")		\
+	X(NOTHING, S1_REPLACE,		0x71, "s1-replace")		\
+	X(NOTHING, S1_TO_S2,		0x72, "s1-to-s2")		\
+	X(NOTHING, S2_REPLACE,		0x73, "s2-replace")		\
+	X(NOTHING, NESTED_TO_S1,	0x74, "nested-to-s1")		\
+	X(NOTHING, S1_DETACH,		0x75, "s1-detach")		\
+	X(NOTHING, S1_SECOND,		0x76, "s1-second-device")	\
+	X(NOTHING, S1_LAST,		0x77, "s1-last-device")		\
 	X(NOTHING, DONE,		0xff, "done")			\
 	X(ERRORS, RUN,			0x01, "run")			\
 	X(ERRORS, DONE,			0xff, "done")			\
@@ -245,6 +257,8 @@ enum e2e_step {
  * executed its TLBI yet: the number that it had before is not seen.
  */
 #define CHURN_THREADS	4
+
+#define NOTHING_SIZES	16
 
 /* Steps of round @r (0, 1, 2) of a case that repeats itself */
 #define ROUND(r, step)		((r) << 4 | (step))

@@ -429,6 +429,26 @@ static void check_rollover(struct run *r)
 	     r->btm ? "reaches" : "does not reach");
 }
 
+/* In each of the steps from @num on there is a TLBI */
+static bool invalidates(struct run *r, unsigned int num)
+{
+	struct span s;
+	unsigned int i;
+	const struct ev *e;
+	bool found;
+
+	for (i = 0; i < NOTHING_SIZES; i++) {
+		if (!step(r, CASE_NOTHING, num + i, &s))
+			return false;
+		found = false;
+		for_each_event(e, s, EV_CMD)
+			found |= !strncmp(e->op, "CMD_TLBI_", 9);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 static void check_nothing(struct run *r)
 {
 	unsigned int round, rounds = 0;
@@ -449,6 +469,12 @@ static void check_nothing(struct run *r)
 		     "nothing-shared: round %u: attach invalidates", round);
 	}
 	rule(r, rounds >= 2, "nothing-shared: %u rounds", rounds);
+	rule(r, invalidates(r, STEP_NOTHING_S1_SIZES),
+	     "nothing-shared: each unmap of a stage 1 invalidates");
+	rule(r, invalidates(r, STEP_NOTHING_S2_SIZES),
+	     "nothing-shared: each unmap of a stage 2 invalidates");
+	rule(r, invalidates(r, STEP_NOTHING_NESTED_SIZES),
+	     "nothing-shared: each unmap of a nest parent invalidates");
 }
 
 static void check_lifetimes(struct run *r)
