@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What one invalidation by a guest costs, in instructions of the machine.
+ * What one invalidation by a guest costs, and loading its vCPU, in instructions of
+ * the machine.
  *
  * Run under -icount shift=0: the clock advances by 1 ns with each instruction, whoever executes it,
  * so an interval is a count that repeats to the digit. A timer tick that falls into a batch adds to
  * it; the cheapest of many batches is one without.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,14 +141,49 @@ static u64 cost_ioctl(struct vsmmu *v)
 	return instructions(best) / CALLS;
 }
 
+/* One KVM_RUN that goes no further than loading the vCPU and putting it */
+static u64 load(struct vm *vm)
+{
+	u64 t;
+	int ret;
+
+	vm->run->immediate_exit = 1;
+	t = now();
+	ret = ioctl(vm->vcpu, KVM_RUN, 0);
+	t = now() - t;
+	vm->run->immediate_exit = 0;
+	if (ret != -1 || errno != EINTR)
+		must(false, "KVM_RUN with immediate_exit: %d", ret);
+	return t;
+}
+
+/* Two VMs take turns on the CPU, so that each load is that of another VMID */
+static void cost_load(struct vm *vm[2], u64 cost[2])
+{
+	u64 t;
+	int i;
+
+	cost[0] = ~0ull;
+	cost[1] = ~0ull;
+	for (i = 0; i < 2 * BATCHES * CALLS; i++) {
+		t = load(vm[i & 1]);
+		cost[i & 1] = t < cost[i & 1] ? t : cost[i & 1];
+	}
+	cost[0] = instructions(cost[0]);
+	cost[1] = instructions(cost[1]);
+}
+
 void case_bench(void)
 {
 	struct dev *d = &testdev[0];
 	int fd = iommufd_open(), s2;
-	struct guest g;
+	struct guest g, other;
 	struct vsmmu v;
+	u64 loads[2];
 
 	guest_init(&g, fd, true);
+	guest_init(&other, fd, true);
+	vm_exec(&other.vm, GUEST_NOP, 0, 0);
 	dev_open(d, fd, &g.vm);
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
@@ -171,10 +208,14 @@ void case_bench(void)
 	note("bench exit %lu", cost_exit(&g.vm));
 	mark(CASE_BENCH, STEP_BENCH_IOCTL);
 	note("bench ioctl %lu", cost_ioctl(&v));
+	mark(CASE_BENCH, STEP_BENCH_LOAD);
+	cost_load((struct vm *[]){ &g.vm, &other.vm }, loads);
+	note("bench load %lu, without a device %lu", loads[0], loads[1]);
 	mark(CASE_BENCH, STEP_BENCH_DONE);
 	note("bench calls %d", BATCHES * CALLS);
 
 	dev_close(d);
 	close(fd);
 	vm_close(&g.vm);
+	vm_close(&other.vm);
 }

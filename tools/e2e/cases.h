@@ -153,6 +153,7 @@ enum e2e_case {
 	X(BENCH, TLBI,			0x02, "tlbi")			\
 	X(BENCH, EXIT,			0x03, "exit")			\
 	X(BENCH, IOCTL,			0x04, "ioctl")			\
+	X(BENCH, LOAD,			0x05, "load")			\
 	X(BENCH, DONE,			0xff, "done")			\
 	/* One round for each VM */					\
 	X(DEMO, DMA_OLD,		0x00, "dma-old")		\

@@ -20,9 +20,11 @@ enum { BASE, PATCHED, NR_KERNELS };
 
 static const char * const kernel_name[NR_KERNELS] = { "base", "patched" };
 
-/* A guest's invalidation, in instructions. */
+/* A guest's invalidation, and loading a vCPU, in instructions. */
 struct bench {
 	u64 tlbi, exit, ioctl, calls;
+	u64 load;		/* of a VM with a vSMMU: pinned, if the kernel can */
+	u64 load_other;		/* of another VM */
 	u64 commands;		/* that the SMMU took for @calls ioctls */
 	bool reaches;		/* the TLBI reached the SMMU under the device's VMID */
 };
@@ -148,9 +150,10 @@ static void read_bench(const char *dir, int kernel, struct bench *b)
 		sscanf(line, " # bench exit %lu", &b->exit);
 		sscanf(line, " # bench ioctl %lu", &b->ioctl);
 		sscanf(line, " # bench calls %lu", &b->calls);
+		sscanf(line, " # bench load %lu, without a device %lu", &b->load, &b->load_other);
 	}
 	fclose(f);
-	if (!b->tlbi || !b->exit || !b->ioctl || !b->calls)
+	if (!b->tlbi || !b->exit || !b->ioctl || !b->calls || !b->load || !b->load_other)
 		die("the benchmark on the %s kernel did not finish", kernel_name[kernel]);
 
 	read_trace(dir, "bench", kernel, &t);
@@ -194,6 +197,18 @@ static void print_bench(const struct bench b[NR_KERNELS])
 	       ratio);
 	if (ratio < TARGET_RATIO)
 		complain("%lu times fewer instructions, the target is %d", ratio, TARGET_RATIO);
+}
+
+static void print_load(const struct bench b[NR_KERNELS])
+{
+	puts("KVM_RUN that only loads the vCPU and puts it");
+	print_row("  of a VM with a vSMMU; patched: its VMID is pinned", b[BASE].load,
+		  b[PATCHED].load);
+	print_row("  of another VM", b[BASE].load_other, b[PATCHED].load_other);
+	printf("  Pinned to not pinned on the unpatched kernel: %.4f\n",
+	       (double)b[PATCHED].load / b[BASE].load);
+	if (b[PATCHED].load > b[BASE].load || b[PATCHED].load_other > b[BASE].load_other)
+		complain("a vCPU takes more instructions to load than on the unpatched kernel");
 }
 
 static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
@@ -310,5 +325,6 @@ int main(int argc, char **argv)
 	if (demo)
 		print_demo(d, b);
 	print_bench(b);
+	print_load(b);
 	return bad;
 }
