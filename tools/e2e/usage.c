@@ -155,7 +155,8 @@ static void read_caches(struct slabs *s)
 		    strncmp(name, "kmalloc-", 8))
 			continue;
 		must(s->num < MAX_CACHES, "room for %s", name);
-		strcpy(s->cache[s->num].name, name);
+		snprintf(s->cache[s->num].name, sizeof(s->cache[0].name), "%s",
+			 name);
 		s->cache[s->num++].objects = objects;
 		s->total += objects;
 	}
