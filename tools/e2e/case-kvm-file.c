@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Which VM a device is for is settled when it is bound. KVM's VFIO device forgets
- * it and another VM adds it, while it is behind a vSMMU: neither changes anything
- * until the device is bound again.
+ * it, another VM adds it, and it is bound once more, through a file that no VM
+ * knows: none of this, while it is behind a vSMMU, changes anything until the
+ * device has been closed and is bound again.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "e2e.h"
@@ -54,11 +56,25 @@ static void only_vfio_holds(struct vsmmu *v)
 		vm_close(&vm[i]);
 }
 
+/* Through another file, of which no VM knows */
+static int bind_again(const struct dev *d, int iommufd)
+{
+	struct dev other = *d;
+	int ret;
+
+	other.fd = dev_file_open(d);
+	must(other.fd >= 0, "%s: another VFIO device file", d->bdf);
+	ret = dev_bind(&other, iommufd);
+	close(other.fd);
+	return ret;
+}
+
 static void while_bound(struct vsmmu *v, struct vm *other)
 {
 	struct guest *g = v->g;
 	struct dev *d = v->d;
 	char hit;
+	int ret;
 
 	mark(CASE_KVM_FILE, STEP_KVM_FILE_DEL);
 	vm_del_file(&g->vm, d->fd);
@@ -68,6 +84,9 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 	d->vm = other;
 	check(dma_lands_at(g, d, PAGE_IOVA('C')) == 'C',
 	      "added to another VM: DMA goes on");
+	ret = bind_again(d, g->iommufd);
+	check(ret == -EINVAL, "bound through another file: %d, expected %d",
+	      ret, -EINVAL);
 
 	mark(CASE_KVM_FILE, STEP_KVM_FILE_OTHER_TLBI);
 	change(g, other, OFF_PAGE_B);
