@@ -65,14 +65,20 @@ soak: kernel qemu ## run storms for MINUTES=30, each with another seed
 	@scripts/suite soak tools/e2e/soak -m $(or $(MINUTES),30)
 
 .PHONY: bench
-bench: kernel kernel-base qemu ## count the instructions of a guest's invalidation
+bench: bench-tlbi bench-pasid ## both of the following
+
+.PHONY: bench-tlbi
+bench-tlbi: kernel kernel-base qemu ## count the instructions of a guest's invalidation
 	@env -u KTREE tools/e2e/demo bench
 
+# The KUnit suites measure what the SMMUv3 driver adds.
 .PHONY: bench-pasid
-bench-pasid: kernel kernel-base qemu ## measure what an attached PASID costs
-	@scripts/suite bench-pasid tools/bench/pasid/run \
-		build/arm64-base/arch/arm64/boot/Image build/arm64/arch/arm64/boot/Image \
-		build/linux build/bench-pasid
+bench-pasid: kernel kernel-base suite-kunit-arm64 ## measure what an attached PASID costs, to build/report
+	@scripts/deps gnuplot-nox
+	@KUNIT_LOG=build/log/kunit-arm64.console scripts/suite bench-pasid \
+		tools/bench/pasid/run build/arm64-base/arch/arm64/boot/Image \
+		build/arm64/arch/arm64/boot/Image build/linux build/report
+	@cat build/report/pasid.txt
 
 .PHONY: lint
 lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Cost of a PASID attachment on iommufd's mock device: memory, memory charged
- * to the cgroup, and time for each attach, replace and detach.
+ * to the cgroup, and time for each attach, replace and detach, and for each to be
+ * read in debugfs.
  *
  * Under -icount shift=0,sleep=off a nanosecond of the guest's clock is one
  * instruction, so the times are counts and repeat exactly.
@@ -10,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +165,26 @@ static double run(uint32_t op, uint32_t stdev, uint32_t hwpt, uint32_t num)
 	return (double)(now() - start) / done;
 }
 
+/* Print the cost of reading the PASIDs of the one device, where there is such a file */
+static void read_ranges(uint32_t num)
+{
+	int64_t start = now();
+	glob_t found;
+	char buf[4096];
+	int file;
+
+	if (glob("/sys/kernel/debug/iommufd/*/pasids", 0, NULL, &found))
+		return;
+	file = open(found.gl_pathv[0], O_RDONLY);
+	if (file < 0)
+		die(found.gl_pathv[0]);
+	while (read(file, buf, sizeof(buf)) > 0)
+		;
+	close(file);
+	globfree(&found);
+	printf("read %u %.1f\n", num, (double)(now() - start) / num);
+}
+
 static void bench(uint32_t num)
 {
 	uint32_t ioas, stdev, dev_id, hwpt[2];
@@ -187,6 +209,7 @@ static void bench(uint32_t num)
 	printf("cgroup %u %.1f\n", num,
 	       (double)(after.charged - before.charged) / num);
 	printf("attach %u %.1f\n", num, attach);
+	read_ranges(num);
 	printf("replace %u %.1f\n", num,
 	       run(IOMMU_TEST_OP_PASID_REPLACE, stdev, hwpt[1], num));
 	printf("detach %u %.1f\n", num,

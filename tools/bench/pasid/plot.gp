@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Reads pasid.dat (kernel what PASIDs value), writes pasid.svg
+# Reads pasid.dat (kernel what PASIDs value), writes SVG to its output
 
 set terminal svg size 1000,420 background "white"
-set output "pasid.svg"
 set multiplot layout 1,2
 set logscale x
 set xrange [500:2e6]

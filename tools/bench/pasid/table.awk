@@ -4,11 +4,15 @@
 
 { value[$1, $2, $3] = $4; if (!($3 in seen)) { seen[$3]; num[++n] = $3 } }
 
+function cell(v) {
+	return v == "" ? "-" : sprintf("%.1f", v)
+}
+
 function row(what, title,	i, b, p) {
 	for (i = 1; i <= n; i++) {
 		b = value["base", what, num[i]]
 		p = value["patched", what, num[i]]
-		printf "%-28s %9d %10.1f %10.1f %7s\n", title, num[i], b, p,
+		printf "%-28s %9d %10s %10s %7s\n", title, num[i], cell(b), cell(p),
 		       (b > 0) ? sprintf("%.2f", p / b) : "-"
 	}
 }
@@ -22,4 +26,5 @@ END {
 	row("attach", "instructions, attach")
 	row("replace", "instructions, replace")
 	row("detach", "instructions, detach")
+	row("read", "instructions, debugfs")
 }

@@ -17,7 +17,7 @@ function ratio(a, b) {
 
 END {
 	print "KTAP version 1"
-	print "1..8"
+	print "1..9"
 	check("bytes per PASID at " most, value["patched", "slab", most], 64)
 	split("attach replace detach", ops)
 	split("0.9 1.0 0.9", limits)
@@ -29,6 +29,9 @@ END {
 		check(ops[i] " at " most " against " least,
 		      ratio(value["patched", ops[i], most],
 			    value["patched", ops[i], least]), 1.1)
+	check("reading them in debugfs, each, against an attach",
+	      ratio(value["patched", "read", most],
+		    value["patched", "attach", most]), 0.1)
 	check("bytes that no cgroup is charged for",
 	      ratio(value["patched", "slab", most],
 		    value["patched", "cgroup", most]), 1.1)
