@@ -50,7 +50,8 @@
 	X(TWO_TABLES,	29, "two-tables",	two_tables)	\
 	X(FAIL_NTH,	20, "fail-nth",		fail_nth)	\
 	X(FULL,		21, "full",		full)		\
-	X(RATE,		30, "rollover-rate",	rate)
+	X(RATE,		30, "rollover-rate",	rate)	\
+	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -236,7 +237,17 @@ enum e2e_case {
 	X(FULL, ATTACH,			0x01, "attach")			\
 	X(FULL, DMA,			0x02, "dma")			\
 	X(FULL, FREE,			0x03, "free")			\
-	X(FULL, DONE,			0xff, "done")
+	X(FULL, DONE,			0xff, "done")			\
+	/* Two rounds: no VM, and a VM */				\
+	X(VIRTIO, ATTACH,		0x00, "attach")			\
+	X(VIRTIO, INSIDE,		0x01, "map-inside")		\
+	X(VIRTIO, OUTSIDE,		0x02, "map-outside")		\
+	X(VIRTIO, REPLACE,		0x03, "replace-refused")	\
+	X(VIRTIO, UNMAP,		0x04, "unmap")			\
+	X(VIRTIO, REFUSED,		0x05, "attach-refused")		\
+	X(VIRTIO, REQUESTS,		0x06, "requests-refused")	\
+	X(VIRTIO, CLOSE,		0x07, "close")			\
+	X(VIRTIO, DONE,			0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,
@@ -260,6 +271,9 @@ enum e2e_step {
 #define CHURN_THREADS	4
 
 #define NOTHING_SIZES	16
+
+/* Behind the last IOVA of the virtio-iommu, whose aw-bits are in the matrix */
+#define VIRTIO_APERTURE	(1ul << 36)
 
 /* Steps of round @r (0, 1, 2) of a case that repeats itself */
 #define ROUND(r, step)		((r) << 4 | (step))

@@ -128,20 +128,31 @@ static size_t refused_in(struct run *r, enum e2e_case cs)
 							  0;
 }
 
+static void check_ptm(struct run *r, const struct span *s)
+{
+	const struct ev *e;
+	int ptm = -1;
+
+	for_each_event(e, *s, EV_MMIO)
+		if (e->iova == CR2)
+			ptm = !!(e->val & CR2_PTM);
+	if (r->smmu)
+		rule(r, ptm == !r->btm, "boot: CR2.PTM is %d, expected %d", ptm,
+		     !r->btm);
+	else
+		rule(r, !count(s, EV_MMIO) && !count(s, EV_CMD),
+		     "boot: there is no SMMU");
+}
+
 void check_boot(struct run *r)
 {
 	struct span s = { &r->t, 0, r->t.n };
 	size_t refused = count(&s, EV_FAULT);
-	const struct ev *e;
-	int ptm = -1;
 
-	for_each_event(e, s, EV_MMIO)
-		if (e->iova == CR2)
-			ptm = !!(e->val & CR2_PTM);
-	rule(r, ptm == !r->btm, "boot: CR2.PTM is %d, expected %d", ptm,
-	     !r->btm);
+	check_ptm(r, &s);
 	/* Some cases want some to be, and know which */
-	refused -= refused_in(r, CASE_STORM) + refused_in(r, CASE_FAIL_NTH);
+	refused -= refused_in(r, CASE_STORM) + refused_in(r, CASE_FAIL_NTH) +
+		   refused_in(r, CASE_VIRTIO);
 	rule(r, !refused, "boot: no access was refused (%zu were)", refused);
 }
 
@@ -653,6 +664,7 @@ const struct rules all_rules[] = {
 	{ CASE_TWO_TABLES, check_two_tables },
 	{ CASE_FULL, check_full },
 	{ CASE_RATE, check_rate },
+	{ CASE_VIRTIO, check_virtio_iommu },
 };
 
 const unsigned int num_rules = sizeof(all_rules) / sizeof(all_rules[0]);

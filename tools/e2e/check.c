@@ -35,7 +35,7 @@ static const struct {
  * struct console - what the checker believes of the console
  * @btm_asked: the kernel's parameter
  * @passed: cases that init reported as passed, a bit for each number
- * @idr0: the SMMU's IDR0 as VFIO's user saw it
+ * @idr0: the SMMU's IDR0 as VFIO's user saw it, 0 without an SMMU
  * @protected: protected KVM, from the command line too
  * @icount: QEMU runs with -icount, from there too
  * @kvm_bits: the CPUs' VMID bits as a VM sees them, 0 without KVM
@@ -116,10 +116,11 @@ static int judge(bool patched, const char *console, const char *trace)
 	if (console_read(console, &c) || trace_read(trace, &r.t))
 		return 2;
 	r.icount = c.icount;
+	r.smmu = c.idr0;
 	r.btm = patched && c.btm_asked && (c.idr0 & IDR0_BTM);
 	r.kvm = c.kvm_bits;
 	r.vmid8 = c.kvm_bits == 8;
-	r.share = patched && r.kvm && !c.protected &&
+	r.share = patched && r.smmu && r.kvm && !c.protected &&
 		  c.kvm_bits <= (c.idr0 & IDR0_VMID16 ? 16 : 8);
 
 	printf("KTAP version 1\n");

@@ -12,6 +12,7 @@
  * struct run - one boot, as its logs tell it
  * @t: the trace
  * @patched: the kernel has the feature
+ * @smmu: the IOMMU is an SMMU
  * @btm: and lets the SMMU hear broadcast TLBIs: it was asked to, and IDR0 allows
  * @share: a VM's VMID fits the SMMU, so that a vSMMU can have it
  * @kvm: VMs could be run
@@ -24,6 +25,7 @@
 struct run {
 	struct trace t;
 	bool patched;
+	bool smmu;
 	bool btm;
 	bool share;
 	bool kvm;
@@ -86,6 +88,7 @@ bool is_rollover(const struct ev *e);
 /* Rules that hold for every boot */
 void check_boot(struct run *r);
 void check_storm(struct run *r);
+void check_virtio_iommu(struct run *r);
 
 /* check-ends.c */
 void check_close_order(struct run *r);

@@ -28,7 +28,7 @@ typedef uint64_t u64;
  * @patched: e2e.kernel=patched: the kernel has the feature
  * @btm_asked: arm_smmu_v3.btm=1 is on the command line
  * @protected: kvm-arm.mode=protected is there too
- * @idr0: IDR0 of the SMMU
+ * @idr0: IDR0 of the SMMU, 0 without one
  * @kvm: /dev/kvm, -1 without KVM
  * @kvm_vmid_bits: width of the CPUs' VMIDs, as a VM sees it; 0 without KVM
  * @seed: e2e.seed=N, varies what a case may choose freely
@@ -152,6 +152,8 @@ int iommufd_destroy(int fd, u32 id);
 int ioas_alloc(int fd);
 int ioas_map(int fd, u32 ioas, void *mem, size_t size, u64 iova);
 int ioas_unmap(int fd, u32 ioas, u64 iova, size_t size);
+u64 ioas_last_iova(int fd, u32 ioas);
+int hwpt_alloc(int fd, u32 dev, u32 ioas, u32 flags);
 int hwpt_alloc_parent(int fd, u32 dev, u32 ioas);
 int hwpt_alloc_nested(int fd, u32 dev, u32 viommu, const u64 ste[2]);
 int viommu_alloc(int fd, u32 dev, u32 hwpt);
@@ -231,7 +233,10 @@ int dev_reset(struct dev *d);
 int dev_file_open(const struct dev *d);
 int dev_bind(struct dev *d, int iommufd);
 int dev_attach(struct dev *d, u32 pt);
+int dev_attach_pasid(struct dev *d, u32 pt, u32 pasid);
 int dev_detach(struct dev *d);
+/* The driver of its IOMMU, "" if there is none; in a static buffer */
+const char *dev_iommu_driver(const struct dev *d);
 
 #define TESTDEV_DATA	0x12345678u
 #define TESTDEV_REFUSED	0xdead0002u

@@ -11,7 +11,8 @@
 
 void host_probe(void)
 {
-	struct iommu_hw_info_arm_smmuv3 info;
+	/* An IOMMU of another kind leaves it as it is */
+	struct iommu_hw_info_arm_smmuv3 info = {};
 	int fd = iommufd_open();
 	struct vm vm;
 	void *mem;

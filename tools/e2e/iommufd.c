@@ -61,17 +61,38 @@ int ioas_unmap(int fd, u32 ioas, u64 iova, size_t size)
 	return xioctl(fd, IOMMU_IOAS_UNMAP, &cmd);
 }
 
-int hwpt_alloc_parent(int fd, u32 dev, u32 ioas)
+/* The last IOVA that @ioas may map, or 0 */
+u64 ioas_last_iova(int fd, u32 ioas)
+{
+	struct iommu_iova_range range[16];
+	struct iommu_ioas_iova_ranges cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas,
+		.num_iovas = ARRAY_SIZE(range),
+		.allowed_iovas = (uintptr_t)range,
+	};
+
+	if (xioctl(fd, IOMMU_IOAS_IOVA_RANGES, &cmd) || !cmd.num_iovas)
+		return 0;
+	return range[cmd.num_iovas - 1].last;
+}
+
+int hwpt_alloc(int fd, u32 dev, u32 ioas, u32 flags)
 {
 	struct iommu_hwpt_alloc cmd = {
 		.size = sizeof(cmd),
-		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.flags = flags,
 		.dev_id = dev,
 		.pt_id = ioas,
 	};
 	int ret = xioctl(fd, IOMMU_HWPT_ALLOC, &cmd);
 
 	return ret ?: (int)cmd.out_hwpt_id;
+}
+
+int hwpt_alloc_parent(int fd, u32 dev, u32 ioas)
+{
+	return hwpt_alloc(fd, dev, ioas, IOMMU_HWPT_ALLOC_NEST_PARENT);
 }
 
 int hwpt_alloc_nested(int fd, u32 dev, u32 viommu, const u64 ste[2])

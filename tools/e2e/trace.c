@@ -326,6 +326,63 @@ static bool parse_mmio(struct parser *p, const char *s)
 	return get_u64(s, "addr", &e->iova) && get_u64(s, "val", &e->val);
 }
 
+static bool parse_request(struct parser *p, const char *op, const char *s)
+{
+	struct ev *e = add(p, EV_REQ);
+
+	return set_op(e, op) && get_u64(s, "domain", &e->val);
+}
+
+static bool parse_virtio_attach(struct parser *p, const char *s)
+{
+	return parse_request(p, "ATTACH", s) &&
+	       get_u32(s, "endpoint", &p->t->ev[p->t->n - 1].sid);
+}
+
+static bool parse_range(struct ev *e, const char *s)
+{
+	u64 end;
+
+	if (!get_u64(s, "virt_start", &e->iova) || !get_u64(s, "virt_end", &end))
+		return false;
+	e->pages = (end - e->iova + 1) / 4096;
+	return true;
+}
+
+static bool parse_virtio_map(struct parser *p, const char *s)
+{
+	struct ev *e;
+
+	if (!parse_request(p, "MAP", s))
+		return false;
+	e = &p->t->ev[p->t->n - 1];
+	return parse_range(e, s) && get_u64(s, "phys_start", &e->pa);
+}
+
+static bool parse_virtio_unmap(struct parser *p, const char *s)
+{
+	return parse_request(p, "UNMAP", s) && parse_range(&p->t->ev[p->t->n - 1], s);
+}
+
+static bool parse_virtio_free(struct parser *p, const char *s)
+{
+	return parse_request(p, "FREE", s);
+}
+
+static bool parse_virtio_success(struct parser *p, const char *s)
+{
+	struct ev *e = add(p, EV_XLATE);
+
+	return sscanf(s, "%lx -> %lx for sid=%u", &e->iova, &e->pa, &e->sid) == 3;
+}
+
+static bool parse_virtio_fault(struct parser *p, const char *s)
+{
+	struct ev *e = add(p, EV_FAULT);
+
+	return set_op(e, "VIRTIO") && get_u32(s, "endpoint", &e->sid);
+}
+
 static bool parse_testdev_write(struct parser *p, const char *s)
 {
 	u64 addr, val;
@@ -397,6 +454,12 @@ static const struct {
 	{ "smmuv3_translate_abort", parse_abort },
 	{ "smmuv3_propagate_event", parse_event },
 	{ "smmuv3_write_mmio", parse_mmio },
+	{ "virtio_iommu_attach", parse_virtio_attach },
+	{ "virtio_iommu_map", parse_virtio_map },
+	{ "virtio_iommu_unmap", parse_virtio_unmap },
+	{ "virtio_iommu_put_domain", parse_virtio_free },
+	{ "virtio_iommu_translate_out", parse_virtio_success },
+	{ "virtio_iommu_report_fault", parse_virtio_fault },
 	{ "iommu_testdev_mmio_write", parse_testdev_write },
 	{ "iommu_testdev_dma_write", parse_dma },
 	{ "iommu_testdev_dma_result", parse_dma_result },
@@ -533,6 +596,7 @@ const char *trace_kind_name(enum ev_kind kind)
 		[EV_DMA] = "DMA",
 		[EV_DMA_END] = "DMA_END",
 		[EV_FLUSH] = "FLUSH",
+		[EV_REQ] = "REQ",
 	};
 
 	return names[kind];

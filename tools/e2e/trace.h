@@ -45,6 +45,8 @@ typedef uint64_t u64;
  * @EV_DMA_END: it ended: val is its result register
  * @EV_FLUSH: what was dropped from the SMMU's IOTLB, whatever was the reason (command or
  *            broadcast): op "ALL", "VMID", "VMID_S1", "ASID", "IOVA"; vmid, asid, iova
+ * @EV_REQ: what the driver asked of a virtio-iommu: op "ATTACH", "MAP", "UNMAP", val is the domain;
+ *          sid, or iova, pa, pages; or op "FREE": the domain's last device left it
  */
 enum ev_kind {
 	EV_MARK,
@@ -57,6 +59,7 @@ enum ev_kind {
 	EV_DMA,
 	EV_DMA_END,
 	EV_FLUSH,
+	EV_REQ,
 };
 
 /**

@@ -151,6 +151,20 @@ bool dev_probed(struct dev *d)
 	return !access(path, F_OK);
 }
 
+const char *dev_iommu_driver(const struct dev *d)
+{
+	static char link[300];
+	char path[300], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/iommu/device/driver",
+		 d->bdf);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(link, '/');
+	return slash ? slash + 1 : link;
+}
+
 int dev_file_open(const struct dev *d)
 {
 	char path[300];
@@ -267,6 +281,20 @@ int dev_attach(struct dev *d, u32 pt)
 	struct vfio_device_attach_iommufd_pt cmd = {
 		.argsz = sizeof(cmd),
 		.pt_id = pt,
+	};
+
+	if (ioctl(d->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd) < 0)
+		return -errno;
+	return 0;
+}
+
+int dev_attach_pasid(struct dev *d, u32 pt, u32 pasid)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_ATTACH_PASID,
+		.pt_id = pt,
+		.pasid = pasid,
 	};
 
 	if (ioctl(d->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd) < 0)
