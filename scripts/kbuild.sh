@@ -32,6 +32,12 @@ kernel_config()
 	mkdir -p "$2" && kernel_make "$1" "$2" allnoconfig KCONFIG_ALLCONFIG="$3"
 }
 
+# merge_config FRAGMENT...: of several lines for one symbol, the last
+merge_config()
+{
+	cat "$@" | tac | awk -F= '/^CONFIG_/ && !seen[$1]++' | tac
+}
+
 # check_config OUTPUT FRAGMENT: a line that Kconfig drops is a wrong line, not
 # one to overlook.
 check_config()
