@@ -39,6 +39,10 @@ kernel-base: tree
 	@scripts/kernel base/linux base/arm64 $(arm64_config)
 	@ln -sfn base/arm64 build/arm64-base
 
+.PHONY: kernel-modules
+kernel-modules: kernel-%: tree
+	@scripts/kernel linux arm64-$* $(arm64_config) tools/configs/$*.config
+
 .PHONY: tree
 tree: source ## compose build/linux, a git tree of the kernel with the series
 	@scripts/compose
@@ -56,6 +60,13 @@ kunit: suite-kunit-uml suite-kunit-arm64 ## run the KUnit suites, under UML and 
 
 .PHONY: e2e
 e2e: suite-e2e ## run the end-to-end test on both kernels
+
+# The patched kernel with another configuration
+e2e_on = tools/e2e/run -t patched -k build/arm64-$(1)/arch/arm64/boot/Image -o build/$@
+
+.PHONY: e2e-modules
+e2e-modules: kernel-modules qemu ## run it with the drivers as modules, unloaded and loaded again
+	@scripts/suite $@ $(call e2e_on,modules) -M tools/e2e/matrix-modules
 
 .PHONY: selftests
 selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels

@@ -51,7 +51,8 @@
 	X(FAIL_NTH,	20, "fail-nth",		fail_nth)	\
 	X(FULL,		21, "full",		full)		\
 	X(RATE,		30, "rollover-rate",	rate)	\
-	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)
+	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)	\
+	X(MODULES,	33, "modules",		modules)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -247,7 +248,14 @@ enum e2e_case {
 	X(VIRTIO, REFUSED,		0x05, "attach-refused")		\
 	X(VIRTIO, REQUESTS,		0x06, "requests-refused")	\
 	X(VIRTIO, CLOSE,		0x07, "close")			\
-	X(VIRTIO, DONE,			0xff, "done")
+	X(VIRTIO, DONE,			0xff, "done")			\
+	X(MODULES, DMA,			0x01, "dma")			\
+	X(MODULES, TLBI,		0x02, "tlbi")			\
+	X(MODULES, RELOAD,		0x03, "reload")			\
+	X(MODULES, DMA_AGAIN,		0x04, "dma-again")		\
+	X(MODULES, TLBI_AGAIN,		0x05, "tlbi-again")		\
+	X(MODULES, RELOAD_AGAIN,	0x06, "reload-again")		\
+	X(MODULES, DONE,		0xff, "done")
 
 enum e2e_step {
 #define X(cs, sym, num, name)	STEP_##cs##_##sym = num,

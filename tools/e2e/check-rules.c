@@ -5,6 +5,8 @@
 
 #include "check.h"
 
+#define CR0		0x20
+#define CR0_SMMUEN	(1u << 0)
 #define CR2		0x2c
 #define CR2_PTM		(1u << 2)
 #define DMA_IOVA	0x80000000ull
@@ -583,6 +585,54 @@ static void check_move(struct run *r)
 	     "move: the vSMMU's device walks again after the guest's command");
 }
 
+static void modules_use(struct run *r, unsigned int dma, unsigned int tlbi,
+			const char *name)
+{
+	const struct ev *e;
+	struct span d, t;
+
+	if (!rule(r, step(r, CASE_MODULES, dma, &d) &&
+		     step(r, CASE_MODULES, tlbi, &t), "modules: %s: steps", name))
+		return;
+	rule(r, smmu_vmid(&d) > 0 && guest_vmid(&t) > 0 &&
+		(smmu_vmid(&d) == guest_vmid(&t)) == r->share,
+	     "modules: %s: SMMU %d and KVM %d", name, smmu_vmid(&d),
+	     guest_vmid(&t));
+	for_each_event(e, t, EV_TLBI)
+		if (by_guest(e))
+			rule(r, e->to_smmu == r->btm,
+			     "modules: %s: the TLBI %s the SMMU", name,
+			     r->btm ? "reaches" : "does not reach");
+}
+
+/* The driver switches the SMMU off when it goes, and again before it switches it on */
+static void modules_reload(struct run *r, unsigned int num, const char *name)
+{
+	unsigned int off = 0, on = 0;
+	const struct ev *e;
+	struct span s;
+
+	if (!rule(r, step(r, CASE_MODULES, num, &s), "modules: %s: step", name))
+		return;
+	for_each_event(e, s, EV_MMIO) {
+		if (e->iova != CR0)
+			continue;
+		if (e->val & CR0_SMMUEN)
+			on++;
+		else if (!on)
+			off++;
+	}
+	rule(r, off >= 2 && on, "modules: %s: the SMMU is off, and on again", name);
+}
+
+static void check_modules(struct run *r)
+{
+	modules_use(r, STEP_MODULES_DMA, STEP_MODULES_TLBI, "at first");
+	modules_reload(r, STEP_MODULES_RELOAD, "reload");
+	modules_use(r, STEP_MODULES_DMA_AGAIN, STEP_MODULES_TLBI_AGAIN, "again");
+	modules_reload(r, STEP_MODULES_RELOAD_AGAIN, "reload again");
+}
+
 /*
  * How many VMs, each of which executes one TLBI, KVM has VMIDs for between one
  * rollover and the next: the fewest of a step, 0 if there is only one rollover.
@@ -665,6 +715,7 @@ const struct rules all_rules[] = {
 	{ CASE_FULL, check_full },
 	{ CASE_RATE, check_rate },
 	{ CASE_VIRTIO, check_virtio_iommu },
+	{ CASE_MODULES, check_modules },
 };
 
 const unsigned int num_rules = sizeof(all_rules) / sizeof(all_rules[0]);

@@ -67,6 +67,15 @@ void must(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void skip(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* modules.c: drivers that are modules. All of them return 0 or -errno */
+
+/* Load or unload all of them, in order */
+int modules_load(void);
+int modules_unload(void);
+int module_unload(const char *name);
+/* How many references there are, -1 if it is not loaded or no module */
+int module_users(const char *name);
+
 /* kvm.c: a VM of one vCPU that executes TLBIs on request */
 
 enum guest_op {
@@ -215,6 +224,9 @@ extern unsigned int num_testdevs;
 extern struct dev edu;
 
 void vfio_setup(void);
+/* Hot-unplug every PCI device; let them come back (then vfio_setup() again) */
+int devices_remove(void);
+int devices_rescan(void);
 void marker_write(u32 val);
 /* Bind to @iommufd; for @vm, if there is one, KVM is told before. */
 void dev_open(struct dev *d, int iommufd, struct vm *vm);

@@ -319,6 +319,7 @@ int main(void)
 
 	printf("KTAP version 1\n# e2e kernel=%s btm_asked=%d seed=%u\n",
 	       e2e.patched ? "patched" : "base", e2e.btm_asked, e2e.seed);
+	modules_load();
 	vfio_setup();
 	learn_host();
 	run_cases();

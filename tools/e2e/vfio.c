@@ -39,6 +39,7 @@
 struct dev testdev[MAX_DEVS];
 unsigned int num_testdevs;
 struct dev edu;
+static char marker_bdf[16];
 static volatile u32 *marker;
 
 static unsigned long sysfs_read(const char *bdf, const char *attr)
@@ -66,14 +67,27 @@ bool sysfs_write(const char *path, const char *val)
 	return ok;
 }
 
+static int not_dot(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
 static void marker_init(const char *bdf)
+{
+	char path[300];
+
+	snprintf(marker_bdf, sizeof(marker_bdf), "%s", bdf);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/enable", bdf);
+	sysfs_write(path, "1");
+}
+
+/* Each case for itself: a mapping does not survive that the device is removed */
+static void marker_map(void)
 {
 	char path[300];
 	int fd;
 
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/enable", bdf);
-	sysfs_write(path, "1");
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource0", bdf);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource0", marker_bdf);
 	fd = open(path, O_RDWR | O_SYNC);
 	marker = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (marker == MAP_FAILED) {
@@ -85,6 +99,8 @@ static void marker_init(const char *bdf)
 
 void marker_write(u32 val)
 {
+	if (!marker)
+		marker_map();
 	if (marker)
 		marker[TD_LEN / 4] = val;
 }
@@ -119,6 +135,7 @@ void vfio_setup(void)
 	int i, n = scandir(PCI_DEVICES, &list, NULL, alphasort);
 	bool have_marker = false;
 
+	num_testdevs = 0;
 	for (i = 0; i < n; i++) {
 		const char *bdf = list[i]->d_name;
 		u32 id = sysfs_read(bdf, "vendor") << 16 |
@@ -163,6 +180,31 @@ const char *dev_iommu_driver(const struct dev *d)
 	link[n < 0 ? 0 : n] = '\0';
 	slash = strrchr(link, '/');
 	return slash ? slash + 1 : link;
+}
+
+int devices_remove(void)
+{
+	struct dirent **list;
+	char path[300];
+	int i, n, ret = 0;
+
+	if (marker)
+		munmap((void *)marker, PAGE);
+	marker = NULL;
+	n = scandir(PCI_DEVICES, &list, not_dot, alphasort);
+	for (i = 0; i < n && !ret; i++) {
+		snprintf(path, sizeof(path), PCI_DEVICES "/%s/remove",
+			 list[i]->d_name);
+		if (!access(path, W_OK) && !sysfs_write(path, "1"))
+			ret = -errno;
+	}
+	n = scandir(PCI_DEVICES, &list, not_dot, alphasort);
+	return ret ?: n;
+}
+
+int devices_rescan(void)
+{
+	return sysfs_write("/sys/bus/pci/rescan", "1") ? 0 : -errno;
 }
 
 int dev_file_open(const struct dev *d)
