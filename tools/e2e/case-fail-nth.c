@@ -18,6 +18,7 @@
 #include "e2e.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab"
+#define FAIL_IOMMUFD	"/sys/kernel/debug/fail_iommufd"
 #define TIMES		1000000
 #define STR2(x)		#x
 #define STR(x)		STR2(x)
@@ -204,6 +205,8 @@ static void fail_each(const struct trial *t, struct tally *y)
 	int ret;
 
 	memset(y, 0, sizeof(*y));
+	if (t->before)
+		t->before();
 	slabs_read(&slabs);
 	usage_read(&was);
 	for (n = 1; failure && n < MAX_POINTS && !y->changed; n++) {
@@ -220,6 +223,8 @@ static void fail_each(const struct trial *t, struct tally *y)
 		if (y->changed)
 			note("so after allocation %u failed: %d", n, ret);
 	}
+	if (t->before)
+		t->before();
 	y->left = !slabs_same(&slabs);
 	if (y->left)
 		note("so after: %s", t->what);
@@ -732,6 +737,7 @@ static void faults_init(void)
 	write_to(FAILSLAB "/ignore-gfp-wait", "N");
 	/* A line for each failure, and a backtrace */
 	write_to(FAILSLAB "/verbose", "0");
+	write_to(FAIL_IOMMUFD "/verbose", "0");
 	write_to(FAILSLAB "/times", STR(TIMES));
 	b.nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	must(b.nth >= 0, "fail-nth");

@@ -340,7 +340,7 @@ unsigned int usage_pinned(void);
 bool usage_same(const struct usage *was, const struct usage *is);
 /* Both wait for objects that are on their way to be freed */
 void slabs_read(struct slabs *s);
-/* True if there are no more than there were. Else says which caches have changed */
+/* True if there are as many as there were. Else says which caches have changed */
 bool slabs_same(const struct slabs *was);
 
 /* guest.c: the parts above put together */
