@@ -39,8 +39,8 @@ kernel-base: tree
 	@scripts/kernel base/linux base/arm64 $(arm64_config)
 	@ln -sfn base/arm64 build/arm64-base
 
-.PHONY: kernel-modules
-kernel-modules: kernel-%: tree
+.PHONY: kernel-modules kernel-debug kernel-kcsan
+kernel-modules kernel-debug kernel-kcsan: kernel-%: tree
 	@scripts/kernel linux arm64-$* $(arm64_config) tools/configs/$*.config
 
 .PHONY: tree
@@ -67,6 +67,15 @@ e2e_on = tools/e2e/run -t patched -k build/arm64-$(1)/arch/arm64/boot/Image -o b
 .PHONY: e2e-modules
 e2e-modules: kernel-modules qemu ## run it with the drivers as modules, unloaded and loaded again
 	@scripts/suite $@ $(call e2e_on,modules) -M tools/e2e/matrix-modules
+
+.PHONY: e2e-debug
+e2e-debug: kernel-debug qemu ## run it with KASAN, lockdep, DEBUG_OBJECTS and kmemleak
+	@scripts/suite $@ $(call e2e_on,debug) -T 1200 -a 'e2e.slow=10 e2e.ops=20000'
+
+.PHONY: storm-kcsan
+storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
+	@scripts/suite $@ $(call e2e_on,kcsan) -T 1200 -a 'e2e.slow=10 e2e.ops=20000' \
+		storm storm-off
 
 .PHONY: selftests
 selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels

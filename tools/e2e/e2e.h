@@ -33,6 +33,7 @@ typedef uint64_t u64;
  * @kvm_vmid_bits: width of the CPUs' VMIDs, as a VM sees it; 0 without KVM
  * @seed: e2e.seed=N, varies what a case may choose freely
  * @ops: e2e.ops=N, how much of it a case that has no end by itself does
+ * @slow: e2e.slow=N, how many times slower the kernel is
  */
 struct e2e {
 	bool patched;
@@ -43,6 +44,7 @@ struct e2e {
 	unsigned int kvm_vmid_bits;
 	unsigned int seed;
 	unsigned int ops;
+	unsigned int slow;
 };
 
 extern struct e2e e2e;

@@ -7,6 +7,7 @@
  *	e2e.kernel=base|patched	what the kernel is; decides what is expected
  *	e2e.seed=N
  *	e2e.ops=N
+ *	e2e.slow=N		N times as long for each case, as on a debug kernel
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@
 #include "e2e.h"
 
 #define CASE_TIMEOUT	60	/* seconds; TCG on a busy machine is slow */
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+#define KMEMLEAK_AGE	6	/* seconds; it looks at nothing younger than 5 */
 
 enum { EXIT_FAILED = 1, EXIT_SKIPPED = 4 };
 
@@ -176,7 +179,7 @@ static int run_case(const struct test_case *t, unsigned int num)
 	printf("    KTAP version 1\n    # Subtest: %s\n", t->name);
 	pid = fork();
 	if (!pid) {
-		alarm(CASE_TIMEOUT);
+		alarm(CASE_TIMEOUT * e2e.slow);
 		t->fn();
 		finish_case();
 	}
@@ -304,6 +307,30 @@ static void learn_host(void)
 	       e2e.kvm_vmid_bits);
 }
 
+/*
+ * The kernel's line with their number is what fails the run. To be believed, a leak
+ * has to look the same in two scans.
+ */
+static void find_leaks(void)
+{
+	char line[256];
+	FILE *f;
+	int i;
+
+	if (access(KMEMLEAK, W_OK))
+		return;
+	for (i = 0; i < 2; i++) {
+		sleep(KMEMLEAK_AGE);
+		if (!sysfs_write(KMEMLEAK, "scan"))
+			perror("# " KMEMLEAK);
+	}
+	f = fopen(KMEMLEAK, "r");
+	while (f && fgets(line, sizeof(line), f))
+		printf("# %s", line);
+	if (f)
+		fclose(f);
+}
+
 int main(void)
 {
 	mount_all();
@@ -315,6 +342,7 @@ int main(void)
 	e2e.protected = !strcmp(cmdline_get("kvm-arm.mode"), "protected");
 	e2e.seed = strtoul(cmdline_get("e2e.seed"), NULL, 0);
 	e2e.ops = strtoul(cmdline_get("e2e.ops"), NULL, 0);
+	e2e.slow = strtoul(cmdline_get("e2e.slow"), NULL, 0) ?: 1;
 	e2e.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	printf("KTAP version 1\n# e2e kernel=%s btm_asked=%d seed=%u\n",
@@ -323,6 +351,7 @@ int main(void)
 	vfio_setup();
 	learn_host();
 	run_cases();
+	find_leaks();
 
 	fflush(stdout);
 	sync();
