@@ -45,7 +45,7 @@ struct console {
 	bool btm_asked;
 	bool protected;
 	bool icount;
-	unsigned int passed;
+	unsigned long long passed;
 	unsigned int idr0;
 	unsigned int kvm_bits;
 	bool end;
@@ -86,7 +86,7 @@ static void console_line(struct console *c, const char *s)
 		return;
 	for (i = 0; i < NUM_CASES; i++)
 		if (!strcmp(name, cases[i].name))
-			c->passed |= 1u << cases[i].num;
+			c->passed |= 1ull << cases[i].num;
 }
 
 static int console_read(const char *path, struct console *c)
@@ -128,11 +128,11 @@ static int judge(bool patched, const char *console, const char *trace)
 	check_boot(&r);
 	/* A case that passed without a trace has shown half of it */
 	for (i = 0; i < NUM_CASES; i++)
-		if (c.passed & 1u << cases[i].num)
+		if (c.passed & 1ull << cases[i].num)
 			rule(&r, trace_case(&r.t, cases[i].num, &first, &last),
 			     "%s: is in the trace", cases[i].name);
 	for (i = 0; i < num_rules; i++)
-		if (c.passed & 1u << all_rules[i].num)
+		if (c.passed & 1ull << all_rules[i].num)
 			all_rules[i].fn(&r);
 	printf("1..%u\n", r.rules);
 	trace_free(&r.t);
