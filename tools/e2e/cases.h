@@ -52,7 +52,8 @@
 	X(FULL,		21, "full",		full)		\
 	X(RATE,		30, "rollover-rate",	rate)	\
 	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)	\
-	X(MODULES,	33, "modules",		modules)
+	X(MODULES,	33, "modules",		modules)	\
+	X(ACPI,		32, "acpi",		acpi)
 
 enum e2e_case {
 #define X(sym, num, name, fn)	CASE_##sym = num,
@@ -168,6 +169,8 @@ enum e2e_case {
 	X(NO_FWB, DONE,			0xff, "done")			\
 	X(STORM, RUN,			0x01, "run")			\
 	X(STORM, DONE,			0xff, "done")			\
+	X(ACPI, RUN,			0x01, "run")			\
+	X(ACPI, DONE,			0xff, "done")			\
 	/* Once for each order */					\
 	X(CLOSE_ORDER, DMA,		0x01, "dma")			\
 	X(CLOSE_ORDER, TLBI,		0x02, "tlbi")			\

@@ -1,11 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the trace of hosts that are equipped differently must show. */
+/* What the trace of hosts that are described or equipped differently must show. */
 #include <string.h>
 
 #include "check.h"
 
 #define MAX_DOMAINS	256
+#define MAX_SIDS	65536
 #define ROUNDS		2
+
+/* StreamIDs under which translated accesses went through */
+static unsigned int streams(const struct span *s)
+{
+	static bool seen[MAX_SIDS];
+	unsigned int n = 0;
+	const struct ev *e;
+
+	for_each_event(e, *s, EV_XLATE) {
+		if (e->op[0] || e->sid >= MAX_SIDS)
+			continue;
+		n += !seen[e->sid];
+		seen[e->sid] = true;
+	}
+	return n;
+}
+
+/* Several devices, each bound, attached and seen under a StreamID of its own */
+void check_acpi(struct run *r)
+{
+	struct span s = { .t = &r->t };
+	unsigned int n;
+	bool ok;
+
+	ok = trace_step(&r->t, MARK(CASE_ACPI, STEP_ACPI_RUN), &s.first,
+			&s.last);
+	if (!rule(r, ok, "acpi: steps"))
+		return;
+	n = streams(&s);
+	rule(r, n > 1 && n == count(&s, EV_DMA),
+	     "acpi: %u StreamIDs in %zu DMAs", n, count(&s, EV_DMA));
+}
 
 static bool virtio_step(struct run *r, unsigned int round, unsigned int num,
 			struct span *s)

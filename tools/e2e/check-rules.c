@@ -714,6 +714,7 @@ const struct rules all_rules[] = {
 	{ CASE_TWO_TABLES, check_two_tables },
 	{ CASE_FULL, check_full },
 	{ CASE_RATE, check_rate },
+	{ CASE_ACPI, check_acpi },
 	{ CASE_VIRTIO, check_virtio_iommu },
 	{ CASE_MODULES, check_modules },
 };

@@ -88,6 +88,7 @@ bool is_rollover(const struct ev *e);
 /* Rules that hold for every boot */
 void check_boot(struct run *r);
 void check_storm(struct run *r);
+void check_acpi(struct run *r);
 void check_virtio_iommu(struct run *r);
 
 /* check-ends.c */
