@@ -85,10 +85,10 @@ soak: kernel qemu ## run storms for MINUTES=30, each with another seed
 	@scripts/suite soak tools/e2e/soak -m $(or $(MINUTES),30)
 
 .PHONY: bench
-bench: bench-tlbi bench-pasid ## both of the following
+bench: bench-vmid bench-pasid ## both of the following
 
-.PHONY: bench-tlbi
-bench-tlbi: kernel kernel-base qemu ## count the instructions of a guest's invalidation
+.PHONY: bench-vmid
+bench-vmid: kernel kernel-base qemu ## count the instructions of an invalidation and a vcpu_load
 	@env -u KTREE tools/e2e/demo bench
 
 # The KUnit suites measure what the SMMUv3 driver adds.
