@@ -70,14 +70,14 @@ static void begin(struct guest *g, struct vsmmu *v, struct dev *d)
 
 static void one_order(struct dev *d, const enum end order[NUM_ENDS], bool churn)
 {
-	struct holdings before;
+	static struct usage before;
 	unsigned int i, bad = 0;
 	char name[NUM_ENDS + 1];
 	struct guest g;
 	struct vsmmu v;
 	int kvm_vfio;
 
-	holdings_read(&before);
+	usage_read(&before);
 	begin(&g, &v, d);
 	kvm_vfio = g.vm.vfio;
 	/* vm_close() leaves it to us */
@@ -99,7 +99,7 @@ static void one_order(struct dev *d, const enum end order[NUM_ENDS], bool churn)
 	name[i] = '\0';
 	mark(CASE_CLOSE_ORDER, STEP_CLOSE_ORDER_END);
 	check(!bad, "%s: DMA goes on (%u astray)", name, bad);
-	holdings_check(&before, name);
+	usage_check(&before, name);
 	guest_free(&g);
 }
 

@@ -781,7 +781,7 @@ void case_fail_nth(void)
 		skip("three test devices are needed");
 	/* The runner has a time limit */
 	alarm(0);
-	usage_init();
+	usage_read(&u);
 	faults_init();
 	bed_init();
 	mark(CASE_FAIL_NTH, STEP_FAIL_NTH_RUN);

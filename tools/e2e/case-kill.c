@@ -100,7 +100,7 @@ static void kill_one(struct guest *g, unsigned int *turns)
 void case_kill(void)
 {
 	struct guest g = { .mem = guest_memory() };
-	struct holdings before;
+	static struct usage before;
 	unsigned int *turns, n;
 
 	if (e2e.kvm < 0)
@@ -109,10 +109,10 @@ void case_kill(void)
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(turns != MAP_FAILED, "memory");
 	srandom(e2e.seed);
-	holdings_read(&before);
+	usage_read(&before);
 	for (n = 0; n < KILLS; n++) {
 		kill_one(&g, turns);
-		holdings_check(&before, "killed");
+		usage_check(&before, "killed");
 	}
 	mark(CASE_KILL, STEP_KILL_REUSE);
 	if (e2e.kvm_vmid_bits == 8)

@@ -109,12 +109,12 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 void case_kvm_file(void)
 {
 	struct dev *d = &testdev[0];
-	struct holdings before;
+	static struct usage before;
 	int fd = iommufd_open(), s2;
 	struct guest g, other;
 	struct vsmmu v;
 
-	holdings_read(&before);
+	usage_read(&before);
 	guest_init(&g, fd, true);
 	guest_init(&other, fd, true);
 	dev_open(d, fd, &g.vm);
@@ -138,6 +138,6 @@ void case_kvm_file(void)
 	close(fd);
 	vm_close(&other.vm);
 	mark(CASE_KVM_FILE, STEP_KVM_FILE_END);
-	holdings_check(&before, "all closed");
+	usage_check(&before, "all closed");
 	mark(CASE_KVM_FILE, STEP_KVM_FILE_DONE);
 }

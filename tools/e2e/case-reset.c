@@ -71,11 +71,11 @@ void case_reset(void)
 	struct dev *a = &testdev[0], *d = dev_on_own_bus();
 	int fd = iommufd_open(), s2;
 	struct vsmmu va, vd, ve;
-	struct holdings before;
+	static struct usage before;
 	struct guest g;
 
 	must(d && edu.sid >> 8, "two devices on buses of their own");
-	holdings_read(&before);
+	usage_read(&before);
 	guest_init(&g, fd, true);
 	dev_open(a, fd, &g.vm);
 	dev_open(d, fd, &g.vm);
@@ -104,6 +104,6 @@ void case_reset(void)
 	close(fd);
 	vm_close(&g.vm);
 	mark(CASE_RESET, STEP_RESET_END);
-	holdings_check(&before, "after resets");
+	usage_check(&before, "after resets");
 	mark(CASE_RESET, STEP_RESET_DONE);
 }

@@ -61,15 +61,15 @@ static void remap(struct vsmmu *va, struct dev *b)
 static void one_goes(struct vsmmu *va, struct vsmmu *vb)
 {
 	struct guest *g = va->g;
-	struct holdings both, one;
+	static struct usage both, one;
 
 	must(!dev_attach(vb->d, vb->trans), "attach to nested translate");
-	holdings_read(&both);
+	usage_read(&both);
 	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_ONE);
 	dev_close(va->d);
 	check(dma_lands(g, vb->d) == 'C', "one goes, the other's DMA goes on");
-	holdings_read(&one);
-	check(holdings_vmids(&one) == holdings_vmids(&both) &&
+	usage_read(&one);
+	check(one.vmids == both.vmids &&
 	      one.pins == both.pins, "and so does the VMID");
 }
 
@@ -77,14 +77,14 @@ void case_two_devices(void)
 {
 	struct dev *a = &testdev[0], *b = &testdev[1];
 	int fd = iommufd_open(), s2;
-	struct holdings before;
+	static struct usage before;
 	struct vsmmu va, vb;
 	struct stage1 sb;
 	struct guest g;
 
 	if (num_testdevs < 2)
 		skip("two test devices are needed");
-	holdings_read(&before);
+	usage_read(&before);
 	guest_init(&g, fd, true);
 	s1_init(&sb, g.mem, OFF_S1_SECOND, OTHER_ASID);
 	s1_map(&sb, OFF_PAGE_B);
@@ -105,6 +105,6 @@ void case_two_devices(void)
 	close(fd);
 	vm_close(&g.vm);
 	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_END);
-	holdings_check(&before, "both gone");
+	usage_check(&before, "both gone");
 	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_DONE);
 }

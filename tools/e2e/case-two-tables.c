@@ -79,13 +79,13 @@ static void in_order(unsigned int r, struct guest *ga, struct dev *a,
 void case_two_tables(void)
 {
 	struct dev *a = &testdev[0], *b = &testdev[1];
-	struct holdings before;
+	static struct usage before;
 	int fd = iommufd_open();
 	struct guest ga, gb;
 
 	if (num_testdevs < 2)
 		skip("two test devices are needed");
-	holdings_read(&before);
+	usage_read(&before);
 	guest_init(&ga, fd, true);
 	guest_init(&gb, fd, false);
 	dev_open(a, fd, &ga.vm);
@@ -98,6 +98,6 @@ void case_two_tables(void)
 	close(fd);
 	vm_close(&ga.vm);
 	mark(CASE_TWO_TABLES, STEP_TWO_TABLES_END);
-	holdings_check(&before, "both gone");
+	usage_check(&before, "both gone");
 	mark(CASE_TWO_TABLES, STEP_TWO_TABLES_DONE);
 }

@@ -83,7 +83,7 @@ static void side_init(struct side *s, struct guest *g, struct dev *d, u64 off)
 
 void case_two_vms(void)
 {
-	struct holdings before;
+	static struct usage before;
 	struct side one, two;
 	struct guest g;
 	int s2;
@@ -92,7 +92,7 @@ void case_two_vms(void)
 		skip("no KVM");
 	if (num_testdevs < 2)
 		skip("two test devices are needed");
-	holdings_read(&before);
+	usage_read(&before);
 	guest_init(&g, iommufd_open(), false);
 	side_init(&one, &g, &testdev[0], 0);
 	side_init(&two, &g, &testdev[1], OFF_S1_SECOND);
@@ -108,6 +108,6 @@ void case_two_vms(void)
 	vm_close(&one.vm);
 	vm_close(&two.vm);
 	mark(CASE_TWO_VMS, STEP_TWO_VMS_END);
-	holdings_check(&before, "both VMs gone");
+	usage_check(&before, "both VMs gone");
 	mark(CASE_TWO_VMS, STEP_TWO_VMS_DONE);
 }

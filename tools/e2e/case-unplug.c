@@ -184,24 +184,24 @@ static void unanswered(unsigned int r)
 
 void case_unplug(void)
 {
-	struct holdings before;
+	static struct usage before;
 
 	if (e2e.kvm < 0)
 		skip("no KVM");
 	if (num_testdevs < 2)
 		skip("two test devices are needed");
-	holdings_read(&before);
+	usage_read(&before);
 	note("its driver is unbound:");
 	answered(0, true);
 	mark(CASE_UNPLUG, ROUND(0, STEP_UNPLUG_END));
-	holdings_check(&before, "unbound");
+	usage_check(&before, "unbound");
 	note("it is removed:");
 	answered(1, false);
 	mark(CASE_UNPLUG, ROUND(1, STEP_UNPLUG_END));
-	holdings_check(&before, "removed");
+	usage_check(&before, "removed");
 	note("it is removed from a user that does not answer:");
 	unanswered(2);
 	mark(CASE_UNPLUG, ROUND(2, STEP_UNPLUG_END));
-	holdings_check(&before, "removed and killed");
+	usage_check(&before, "removed and killed");
 	mark(CASE_UNPLUG, STEP_UNPLUG_DONE);
 }

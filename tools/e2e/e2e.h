@@ -174,24 +174,6 @@ int vdevice_alloc(int fd, u32 viommu, u32 dev, u64 vsid);
 int viommu_invalidate(int fd, u32 viommu, u64 cmd0, u64 cmd1);
 int hw_info(int fd, u32 dev, struct iommu_hw_info_arm_smmuv3 *info);
 
-/* holdings.c: what the kernel holds, to be the same after a thing as before */
-
-/**
- * struct holdings - what the kernel holds for devices
- * @vmids: the SMMU's VMIDs, as debugfs lists them
- * @pins: references on KVM's pins
- */
-struct holdings {
-	char vmids[8192];
-	int pins;
-};
-
-void holdings_read(struct holdings *h);
-/* How many VMIDs the SMMU has in use */
-unsigned int holdings_vmids(const struct holdings *h);
-/* After @what: nothing has been added to @before, nothing is missing */
-bool holdings_check(const struct holdings *before, const char *what);
-
 /* vfio.c: devices */
 
 bool sysfs_write(const char *path, const char *val);
@@ -299,23 +281,37 @@ void hammer_check(const struct hammer *h);
 
 /* usage.c: what the kernel has given out */
 
+#define MAX_VMIDS	65536
 #define MAX_ROWS	256	/* of the VMIDs of one SMMU */
-#define MAX_CACHES	64
 
 /**
- * struct usage - VMIDs and pins in use
- * @vmids: how many VMIDs the SMMU has in use, 0 if it does not tell
+ * struct usage - VMIDs and pins in use; all 0 on the unpatched kernel
+ * @vmids: how many VMIDs the SMMU has in use
  * @row: what debugfs says of each but its number, sorted, so that a move makes no
  *       difference
  * @taken: the numbers
- * @pins: references to pins that KVM has given out since usage_init()
+ * @pins: references to pins that KVM has given out since the first usage_read()
  */
 struct usage {
 	unsigned int vmids;
 	char row[MAX_ROWS][32];
-	bool taken[MAX_ROWS];
+	bool taken[MAX_VMIDS];
 	int pins;
 };
+
+/* The SMMU's table of VMIDs in debugfs, NULL if there is none */
+FILE *vmids_open(void);
+void usage_read(struct usage *u);
+/* The VMID that was pinned last, as usage_read() found it */
+unsigned int usage_pinned(void);
+/* True if all but the numbers is as it was. Else says what is not */
+bool usage_same(const struct usage *was, const struct usage *is);
+/* One check, that all is as it was, the numbers too */
+bool usage_check(const struct usage *was, const char *what);
+
+/* slabs.c: objects in use */
+
+#define MAX_CACHES	64
 
 /**
  * struct slabs - objects in use
@@ -332,14 +328,6 @@ struct slabs {
 	} cache[MAX_CACHES];
 };
 
-/* The SMMU's table of VMIDs in debugfs, NULL if there is none */
-FILE *vmids_open(void);
-void usage_init(void);
-void usage_read(struct usage *u);
-/* The VMID that was pinned last, as usage_read() found it */
-unsigned int usage_pinned(void);
-/* True if all is as it was. Else says what is not */
-bool usage_same(const struct usage *was, const struct usage *is);
 /* Both wait for objects that are on their way to be freed */
 void slabs_read(struct slabs *s);
 /* True if there are as many as there were. Else says which caches have changed */
