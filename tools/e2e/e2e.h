@@ -330,8 +330,8 @@ struct slabs {
 
 /* Both wait for objects that are on their way to be freed */
 void slabs_read(struct slabs *s);
-/* True if there are as many as there were. Else says which caches have changed */
-bool slabs_same(const struct slabs *was);
+/* True if there are no more than there were. Else says which caches have changed */
+bool slabs_no_more(const struct slabs *was);
 
 /* guest.c: the parts above put together */
 

@@ -5,12 +5,11 @@
  */
 #include <string.h>
 #include <unistd.h>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
 
 #include "e2e.h"
 
-#define FREE_TRIES	100
+#define TICK_US	100000
+#define STILL	65	/* ticks */
 
 /* The caches that objects without one of their own come from */
 static void read_caches(struct slabs *s)
@@ -36,14 +35,6 @@ static void read_caches(struct slabs *s)
 	must(s->num, "kmalloc caches");
 }
 
-/* Let go of what waits for RCU; kfree_rcu() collects it until memory is called for */
-static void let_go(void)
-{
-	sysfs_write("/proc/sys/vm/drop_caches", "6");
-	syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-	usleep(2000);
-}
-
 static void tell_change(const struct slabs *was, const struct slabs *is)
 {
 	unsigned int i;
@@ -56,30 +47,26 @@ static void tell_change(const struct slabs *was, const struct slabs *is)
 			     was->cache[i].objects);
 }
 
+/* kfree_rcu() collects for up to 5 s before it waits for RCU and frees */
 void slabs_read(struct slabs *s)
 {
-	unsigned long before;
-	unsigned int i = 0;
+	unsigned long before = 0;
+	unsigned int still = 0;
 
-	read_caches(s);
-	do {
-		before = s->total;
-		let_go();
+	while (still < STILL) {
 		read_caches(s);
-	} while (s->total != before && i++ < FREE_TRIES);
+		still = s->total == before ? still + 1 : 0;
+		before = s->total;
+		usleep(TICK_US);
+	}
 }
 
-bool slabs_same(const struct slabs *was)
+bool slabs_no_more(const struct slabs *was)
 {
 	struct slabs is;
-	unsigned int i;
 
-	read_caches(&is);
-	for (i = 0; is.total > was->total && i < FREE_TRIES; i++) {
-		let_go();
-		read_caches(&is);
-	}
-	if (is.total == was->total)
+	slabs_read(&is);
+	if (is.total <= was->total)
 		return true;
 	tell_change(was, &is);
 	return false;
