@@ -590,14 +590,16 @@ static void modules_use(struct run *r, unsigned int dma, unsigned int tlbi,
 {
 	const struct ev *e;
 	struct span d, t;
+	int smmu, kvm;
+	bool found;
 
-	if (!rule(r, step(r, CASE_MODULES, dma, &d) &&
-		     step(r, CASE_MODULES, tlbi, &t), "modules: %s: steps", name))
+	found = step(r, CASE_MODULES, dma, &d) && step(r, CASE_MODULES, tlbi, &t);
+	if (!rule(r, found, "modules: %s: steps", name))
 		return;
-	rule(r, smmu_vmid(&d) > 0 && guest_vmid(&t) > 0 &&
-		(smmu_vmid(&d) == guest_vmid(&t)) == r->share,
-	     "modules: %s: SMMU %d and KVM %d", name, smmu_vmid(&d),
-	     guest_vmid(&t));
+	smmu = smmu_vmid(&d);
+	kvm = guest_vmid(&t);
+	rule(r, smmu > 0 && kvm > 0 && (smmu == kvm) == r->share,
+	     "modules: %s: SMMU %d and KVM %d", name, smmu, kvm);
 	for_each_event(e, t, EV_TLBI)
 		if (by_guest(e))
 			rule(r, e->to_smmu == r->btm,
