@@ -34,25 +34,30 @@ static unsigned int s2_of(const struct tenant *t, enum where at, unsigned int n)
 	return is_nested(at) ? t->v[n].s2 : n;
 }
 
-/* May be asked at any time by another thread, which then finds out by @seq */
-int tenant_expect(const struct tenant *t, unsigned int addr)
+static int expect_at(const struct tenant *t, enum where at, unsigned int n,
+		     unsigned int addr)
 {
 	const struct s2 *s2;
 	int page;
 
-	if (t->at == AT_NOTHING)
+	if (at == AT_NOTHING)
 		return LAND_REFUSED;
-	s2 = &t->s2[s2_of(t, t->at, t->at_n)];
-	if (addr < WINDOW && t->at != AT_TRANS) {
+	s2 = &t->s2[s2_of(t, at, n)];
+	if (addr < WINDOW && at != AT_TRANS) {
 		page = s2->win[addr];
 	} else {
 		/* Stage 1 maps the guest's memory one to one, too */
-		page = addr < WINDOW ? t->v[t->at_n].map[addr] :
-				       (int)addr - WINDOW;
+		page = addr < WINDOW ? t->v[n].map[addr] : (int)addr - WINDOW;
 		if (page >= 0)
 			page = s2->gpa[page];
 	}
 	return page < 0 ? LAND_REFUSED : page_id(t->region, page);
+}
+
+/* May be asked at any time by another thread, which then finds out by @seq */
+int tenant_expect(const struct tenant *t, unsigned int addr)
+{
+	return expect_at(t, t->at, t->at_n, addr);
 }
 
 static void see(struct tenant *t)
@@ -60,6 +65,17 @@ static void see(struct tenant *t)
 	int id = tenant_expect(t, t->watch);
 
 	t->seen |= id < 0 ? SEEN_REFUSED : 1u << id % DATA_PAGES;
+}
+
+/*
+ * May a DMA in flight be refused? Not between page tables over one stage 2; from one
+ * stage 2 to that of the same number it may be another one, see op_renew().
+ */
+static bool breaks(const struct tenant *t, enum where at, unsigned int n)
+{
+	return t->at == AT_NOTHING || at == AT_NOTHING ||
+	       (t->at == AT_S2 && at == AT_S2) ||
+	       s2_of(t, t->at, t->at_n) != s2_of(t, at, n);
 }
 
 /* From here to end() some address can mean what it did or what it will */
@@ -73,6 +89,19 @@ static void end(struct tenant *t)
 {
 	see(t);
 	__atomic_add_fetch(&t->seq, 1, __ATOMIC_SEQ_CST);
+	t->to = AT_NOTHING;
+}
+
+static void begin_attach(struct tenant *t, enum where at, unsigned int n)
+{
+	if (breaks(t, at, n)) {
+		begin(t);
+		t->seen |= SEEN_REFUSED;
+	} else {
+		t->to = at;
+		t->to_n = n;
+		begin(t);
+	}
 }
 
 /* With @dev_lock */
@@ -86,14 +115,18 @@ static int dma(struct actor *a, struct tenant *t, unsigned int addr)
 	return at == LAND_NOWHERE && !ok ? LAND_REFUSED : at;
 }
 
+static bool in_own_region(const struct tenant *t, int got)
+{
+	return got >= 0 && got / DATA_PAGES == (int)t->region;
+}
+
 static void verdict(struct actor *a, const struct tenant *t, unsigned int addr,
 		    int want, int got)
 {
 	if (got == want)
 		return;
 	bad(a, got == LAND_REFUSED ? BAD_REFUSED :
-	       got >= 0 && got / DATA_PAGES == (int)t->region ? BAD_STALE :
-								BAD_MISDIRECTED,
+	       in_own_region(t, got) ? BAD_STALE : BAD_MISDIRECTED,
 	    "DMA of device %u to %#llx (attached %d.%u): page %d, must be %d; its region is %u",
 	    t->num, (unsigned long long)addr_iova(addr), t->at, t->at_n, got,
 	    want, t->region);
@@ -112,22 +145,28 @@ static void prove(struct tenant *t, unsigned int addr)
 	verdict(&t->self, t, addr, want, got);
 }
 
-/* If the meaning did not change, exactly there; else somewhere in this guest */
+/*
+ * What else than @want it may do if the meaning changed meanwhile: go where it will
+ * go after an attach without a break, or, with any other change, anywhere in this guest.
+ */
 void tenant_other_dma(struct tenant *t)
 {
 	unsigned int addr = roll(&t->other, ADDRS), seq;
-	int want, got;
+	bool same, hitless, changed;
+	int want, will, got;
 
 	if (pthread_mutex_trylock(&t->dev_lock))
 		return;
 	if (t->d->fd >= 0) {
 		seq = __atomic_load_n(&t->seq, __ATOMIC_SEQ_CST);
 		want = tenant_expect(t, addr);
+		hitless = t->to != AT_NOTHING;
+		will = expect_at(t, t->to, t->to_n, addr);
 		got = dma(&t->other, t, addr);
-		if ((seq & 1 ||
-		     seq != __atomic_load_n(&t->seq, __ATOMIC_SEQ_CST)) &&
-		    (got == LAND_REFUSED ||
-		     (got >= 0 && got / DATA_PAGES == (int)t->region)))
+		same = seq == __atomic_load_n(&t->seq, __ATOMIC_SEQ_CST);
+		changed = seq & 1 || !same;
+		if (changed && (same && hitless ? got == will :
+				got == LAND_REFUSED || in_own_region(t, got)))
 			want = got;
 		verdict(&t->other, t, addr, want, got);
 	}
@@ -303,13 +342,6 @@ static void vdevice_on(struct tenant *t, unsigned int n)
 	t->vdev_on = n;
 }
 
-/* May a DMA in flight be refused? Not between page tables over one stage 2. */
-static bool breaks(const struct tenant *t, enum where at, unsigned int n)
-{
-	return t->at == AT_NOTHING || at == AT_NOTHING ||
-	       s2_of(t, t->at, t->at_n) != s2_of(t, at, n);
-}
-
 static void attach(struct tenant *t, enum where at, unsigned int n)
 {
 	u32 pt = at == AT_S2 ? t->s2[n].hwpt :
@@ -317,9 +349,7 @@ static void attach(struct tenant *t, enum where at, unsigned int n)
 	int ret;
 
 	step(&t->self, "attach", at, n);
-	begin(t);
-	if (breaks(t, at, n))
-		t->seen |= SEEN_REFUSED;
+	begin_attach(t, at, n);
 	if (at == AT_TRANS)
 		vdevice_on(t, n);
 	ret = dev_attach(t->d, pt);

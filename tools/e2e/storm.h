@@ -159,6 +159,8 @@ enum where { AT_NOTHING, AT_S2, AT_BYPASS, AT_TRANS };
  * @v: vSMMUs
  * @at: what the device is attached to
  * @at_n: which one of it
+ * @to: what it is being attached to, if no DMA may be refused meanwhile
+ * @to_n: which one of it
  * @vdevice: the vDEVICE, 0 if there is none
  * @vdev_on: the vSMMU that has it
  * @seq: odd while the meaning of addresses changes
@@ -182,6 +184,8 @@ struct tenant {
 	struct vsm v[2];
 	enum where at;
 	unsigned int at_n;
+	enum where to;
+	unsigned int to_n;
 	u32 vdevice;
 	unsigned int vdev_on;
 	unsigned int seq;
