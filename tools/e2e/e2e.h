@@ -311,6 +311,7 @@ bool usage_check(const struct usage *was, const char *what);
 
 /* slabs.c: objects in use */
 
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define MAX_CACHES	64
 
 /**
@@ -328,6 +329,8 @@ struct slabs {
 	} cache[MAX_CACHES];
 };
 
+/* Not on a debug kernel: KASAN keeps what is freed, and kmemleak finds what is not */
+bool slabs_settle(void);
 /* Both wait for objects that are on their way to be freed */
 void slabs_read(struct slabs *s);
 /* True if there are no more than there were. Else says which caches have changed */

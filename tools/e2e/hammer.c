@@ -29,7 +29,8 @@ static void *run(void *arg)
 		else if (*h->word != TESTDEV_DATA)
 			h->lost++;
 		__atomic_add_fetch(&h->done, 1, __ATOMIC_RELAXED);
-		usleep(h->pause ?: PAUSE_US);
+		/* A thread that never sleeps is throttled, and all changes fall in that time */
+		usleep((h->pause ?: PAUSE_US) * e2e.slow);
 	}
 	return NULL;
 }

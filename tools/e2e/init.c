@@ -24,7 +24,6 @@
 #include "e2e.h"
 
 #define CASE_TIMEOUT	60	/* seconds; TCG on a busy machine is slow */
-#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 #define KMEMLEAK_AGE	6	/* seconds; it looks at nothing younger than 5 */
 
 enum { EXIT_FAILED = 1, EXIT_SKIPPED = 4 };

@@ -47,6 +47,11 @@ static void tell_change(const struct slabs *was, const struct slabs *is)
 			     was->cache[i].objects);
 }
 
+bool slabs_settle(void)
+{
+	return access(KMEMLEAK, F_OK) != 0;
+}
+
 /* kfree_rcu() collects for up to 5 s before it waits for RCU and frees */
 void slabs_read(struct slabs *s)
 {
