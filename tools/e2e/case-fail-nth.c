@@ -223,8 +223,6 @@ static void fail_each(const struct trial *t, struct tally *y)
 		if (y->changed)
 			note("so after allocation %u failed: %d", n, ret);
 	}
-	if (t->before)
-		t->before();
 }
 
 static void try(const struct trial *t)
