@@ -62,7 +62,7 @@ static int load(const char *file)
 	char path[128], name[NAME_SIZE], params[1024];
 	int fd, ret = 0;
 
-	snprintf(path, sizeof(path), MODULES "/%s", file);
+	snprintf(path, sizeof(path), MODULES "/%.*s", NAME_SIZE - 1, file);
 	module_name(file, name);
 	params_read(name, params, sizeof(params));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
