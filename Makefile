@@ -110,7 +110,7 @@ bench-pasid: kernel kernel-base suite-kunit-arm64 ## measure what an attached PA
 lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
 
 .PHONY: bisect
-bisect: tree qemu ## build each commit of the series and run its KUnit suites
+bisect: tree qemu ## build and run each commit of the series
 	@scripts/suite bisect-run scripts/bisect run
 
 .PHONY: modules
