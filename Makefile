@@ -43,7 +43,8 @@ kernel-base: tree
 kernel-modules kernel-debug kernel-kcsan: kernel-%: tree
 	@scripts/kernel linux arm64-$* $(arm64_config) tools/configs/$*.config
 
-# KCSAN watches one access in so many. Let it watch those of the series alone.
+# KCSAN watches one access in so many. Let it watch where VMIDs, PASIDs and page tables
+# are handled.
 kcsan_objects := vmid arm-smmu-v3 arm-smmu-v3-vmid arm-smmu-v3-vmid-move \
 	arm-smmu-v3-iommufd device hw_pagetable pasid viommu
 kernel-kcsan: export KERNEL_ARGS := KCSAN_SANITIZE=n \
