@@ -67,15 +67,21 @@ static void see(struct tenant *t)
 	t->seen |= id < 0 ? SEEN_REFUSED : 1u << id % DATA_PAGES;
 }
 
+static u32 pt_of(const struct tenant *t, enum where at, unsigned int n)
+{
+	return at == AT_S2 ? t->s2[n].hwpt :
+	       at == AT_BYPASS ? t->v[n].bypass : t->v[n].trans;
+}
+
 /*
- * May a DMA in flight be refused? Not between page tables over one stage 2; from one
- * stage 2 to that of the same number it may be another one, see op_renew().
+ * May a DMA in flight be refused? Not between page tables over one stage 2; but the
+ * number of a stage 2 can be that of another one by now, see op_renew().
  */
 static bool breaks(const struct tenant *t, enum where at, unsigned int n)
 {
 	return t->at == AT_NOTHING || at == AT_NOTHING ||
-	       (t->at == AT_S2 && at == AT_S2) ||
-	       s2_of(t, t->at, t->at_n) != s2_of(t, at, n);
+	       s2_of(t, t->at, t->at_n) != s2_of(t, at, n) ||
+	       (t->at == AT_S2 && at == AT_S2 && t->pt != pt_of(t, at, n));
 }
 
 /* From here to end() some address can mean what it did or what it will */
@@ -148,6 +154,8 @@ static void prove(struct tenant *t, unsigned int addr)
 /*
  * What else than @want it may do if the meaning changed meanwhile: go where it will
  * go after an attach without a break, or, with any other change, anywhere in this guest.
+ * The owner writes @to before @seq becomes odd and after it is even again: where @seq is
+ * odd and the same before and behind the DMA, what was read between belongs together.
  */
 void tenant_other_dma(struct tenant *t)
 {
@@ -344,8 +352,7 @@ static void vdevice_on(struct tenant *t, unsigned int n)
 
 static void attach(struct tenant *t, enum where at, unsigned int n)
 {
-	u32 pt = at == AT_S2 ? t->s2[n].hwpt :
-		 at == AT_BYPASS ? t->v[n].bypass : t->v[n].trans;
+	u32 pt = pt_of(t, at, n);
 	int ret;
 
 	step(&t->self, "attach", at, n);
@@ -359,6 +366,7 @@ static void attach(struct tenant *t, enum where at, unsigned int n)
 	    did(&t->self, OP_ATTACH, ret)) {
 		t->at = at;
 		t->at_n = n;
+		t->pt = pt;
 	}
 	end(t);
 	/* What another stage 1 had there may still be in the TLB */

@@ -159,6 +159,7 @@ enum where { AT_NOTHING, AT_S2, AT_BYPASS, AT_TRANS };
  * @v: vSMMUs
  * @at: what the device is attached to
  * @at_n: which one of it
+ * @pt: the page table that is
  * @to: what it is being attached to, if no DMA may be refused meanwhile
  * @to_n: which one of it
  * @vdevice: the vDEVICE, 0 if there is none
@@ -184,6 +185,7 @@ struct tenant {
 	struct vsm v[2];
 	enum where at;
 	unsigned int at_n;
+	u32 pt;
 	enum where to;
 	unsigned int to_n;
 	u32 vdevice;
