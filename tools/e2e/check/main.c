@@ -6,35 +6,23 @@
  *	check -k base|patched console.log trace.log
  *		the rules of the cases that ran, in KTAP
  *	check -c base-trace.log patched-trace.log
- *		the commands of the case nothing-shared, step by step
+ *		the commands of the cases that are compared, step by step
  *
  * 0: all is well, 1: a rule is broken, 2: the logs cannot be judged.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "judge.h"
 
-#define IDR0_BTM	(1u << 5)
-#define IDR0_VMID16	(1u << 18)
-
-static const struct {
-	enum e2e_case num;
-	const char *name;
-} cases[] = {
-#define X(sym, num, name, fn)	{ num, name },
-	E2E_CASES(X)
-#undef X
-};
-
-#define NUM_CASES	(sizeof(cases) / sizeof(cases[0]))
+#define MAX_CASES	0x1000	/* MARK_CASE() */
 
 /**
  * struct console - what the checker believes of the console
  * @btm_asked: the kernel's parameter
- * @passed: cases that init reported as passed, a bit for each number
+ * @passed: the cases that init reported as passed, by their numbers
  * @idr0: the SMMU's IDR0 as VFIO's user saw it, 0 without an SMMU
  * @protected: protected KVM, from the command line too
  * @icount: QEMU runs with -icount, from there too
@@ -45,29 +33,16 @@ struct console {
 	bool btm_asked;
 	bool protected;
 	bool icount;
-	unsigned long long passed;
+	bool passed[MAX_CASES];
 	unsigned int idr0;
 	unsigned int kvm_bits;
 	bool end;
 };
 
-bool rule(struct run *r, bool ok, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("%sok %u ", ok ? "" : "not ", ++r->rules);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	if (!ok)
-		r->failed++;
-	return ok;
-}
-
 static void console_line(struct console *c, const char *s)
 {
-	unsigned int i, num;
+	const struct e2e_case *e;
+	unsigned int num;
 	const char *at;
 	char name[32];
 
@@ -84,9 +59,9 @@ static void console_line(struct console *c, const char *s)
 		c->end = true;
 	if (sscanf(s, "ok %u %31s", &num, name) != 2 || strstr(s, "# SKIP"))
 		return;
-	for (i = 0; i < NUM_CASES; i++)
-		if (!strcmp(name, cases[i].name))
-			c->passed |= 1ull << cases[i].num;
+	for_each_case(e)
+		if (!strcmp(name, e->name))
+			c->passed[e->number] = true;
 }
 
 static int console_read(const char *path, struct console *c)
@@ -106,12 +81,28 @@ static int console_read(const char *path, struct console *c)
 	return 0;
 }
 
+static void judge_cases(struct run *r, const struct console *c)
+{
+	const struct e2e_case *e;
+	struct span s;
+
+	/* A case that passed without a trace has shown half of it */
+	for_each_case(e) {
+		r->c = e;
+		if (c->passed[e->number])
+			rule(r, all_steps(r, &s), "%s: is in the trace", e->name);
+	}
+	for_each_case(e) {
+		r->c = e;
+		if (c->passed[e->number] && e->rules)
+			e->rules(r);
+	}
+}
+
 static int judge(bool patched, const char *console, const char *trace)
 {
 	struct run r = { .patched = patched };
 	struct console c = { 0 };
-	size_t first, last;
-	unsigned int i;
 
 	if (console_read(console, &c) || trace_read(trace, &r.t))
 		return 2;
@@ -126,94 +117,10 @@ static int judge(bool patched, const char *console, const char *trace)
 	printf("KTAP version 1\n");
 	rule(&r, c.end, "console: init came to its end");
 	check_boot(&r);
-	/* A case that passed without a trace has shown half of it */
-	for (i = 0; i < NUM_CASES; i++)
-		if (c.passed & 1ull << cases[i].num)
-			rule(&r, trace_case(&r.t, cases[i].num, &first, &last),
-			     "%s: is in the trace", cases[i].name);
-	for (i = 0; i < num_rules; i++)
-		if (c.passed & 1ull << all_rules[i].num)
-			all_rules[i].fn(&r);
+	judge_cases(&r, &c);
 	printf("1..%u\n", r.rules);
 	trace_free(&r.t);
 	return r.failed ? 1 : 0;
-}
-
-/* A command with its numbers of VMIDs left out */
-static void describe(const struct ev *e, char *buf, size_t size)
-{
-	snprintf(buf, size, "%s sid %#x asid %d iova %#llx pages %llu", e->op,
-		 e->sid, e->asid, (unsigned long long)e->iova,
-		 (unsigned long long)e->pages);
-}
-
-static const struct ev *next_cmd(const struct trace *t, size_t *from,
-				 size_t last)
-{
-	const struct ev *e = trace_next(t, EV_CMD, NULL, *from, last);
-
-	*from = e ? (size_t)(e - t->ev) + 1 : last;
-	return e;
-}
-
-/* True if the commands of both ranges are the same */
-static bool same_commands(const struct trace *a, size_t ai, size_t al,
-			  const struct trace *b, size_t bi, size_t bl)
-{
-	const struct ev *ea, *eb;
-	char ta[128], tb[128];
-
-	do {
-		ea = next_cmd(a, &ai, al);
-		eb = next_cmd(b, &bi, bl);
-		snprintf(ta, sizeof(ta), "nothing");
-		snprintf(tb, sizeof(tb), "nothing");
-		if (ea)
-			describe(ea, ta, sizeof(ta));
-		if (eb)
-			describe(eb, tb, sizeof(tb));
-		if (strcmp(ta, tb)) {
-			printf("# step %#x: base has %s (line %u), patched has %s (line %u)\n",
-			       MARK_STEP(ea ? ea->mark : eb->mark), ta,
-			       ea ? ea->line : 0, tb, eb ? eb->line : 0);
-			return false;
-		}
-	} while (ea);
-	return true;
-}
-
-static int compare(const char *base, const char *patched)
-{
-	unsigned int step, steps = 0, commands = 0, differ = 0;
-	size_t ai, al, bi, bl;
-	struct trace a, b;
-	bool in_a, in_b;
-
-	if (trace_read(base, &a) || trace_read(patched, &b))
-		return 2;
-	for (step = 0; step < STEP_NOTHING_DONE; step++) {
-		in_a = trace_step(&a, MARK(CASE_NOTHING, step), &ai, &al);
-		in_b = trace_step(&b, MARK(CASE_NOTHING, step), &bi, &bl);
-		if (!in_a && !in_b)
-			continue;
-		steps++;
-		if (in_a != in_b) {
-			printf("# step %#x is in one trace only\n", step);
-			differ++;
-			continue;
-		}
-		commands += trace_count(&a, EV_CMD, NULL, ai, al);
-		differ += !same_commands(&a, ai, al, &b, bi, bl);
-	}
-	trace_free(&a);
-	trace_free(&b);
-	printf("# nothing-shared: %u steps, %u commands, %u steps differ\n",
-	       steps, commands, differ);
-	if (!steps || !commands) {
-		fprintf(stderr, "the case nothing-shared is not in the traces\n");
-		return 2;
-	}
-	return differ ? 1 : 0;
 }
 
 static int usage(void)
@@ -226,7 +133,7 @@ static int usage(void)
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "-c"))
-		return compare(argv[2], argv[3]);
+		return compare_commands(argv[2], argv[3]);
 	if (argc != 5 || strcmp(argv[1], "-k"))
 		return usage();
 	if (!strcmp(argv[2], "patched"))

@@ -6,7 +6,6 @@
 
 #include "trace.h"
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define BLANK	"\n "
 #define NONE	((size_t)-1)
 

@@ -12,20 +12,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-typedef uint32_t u32;
-typedef uint64_t u64;
+#include "common.h"
 
 #define TRACE_NONE	(-1)	/* of vmid and asid: the event has none */
 #define TRACE_NO_SID	(~0u)	/* of sid: the event has none, or it is not known */
-
-/* What init writes to the marker device's length register. */
-#define MARK_TAG	0xe2eu
-#define MARK(case_no, step_no)	(MARK_TAG << 20 | (case_no) << 8 | (step_no))
-#define MARK_IS(val)	((u32)(val) >> 20 == MARK_TAG)
-#define MARK_CASE(val)	((val) >> 8 & 0xfffu)
-#define MARK_STEP(val)	((val) & 0xffu)
 
 /**
  * enum ev_kind - what happened

@@ -6,6 +6,12 @@
  */
 #include <unistd.h>
 
+#include "case.h"
+#include "demo-steps.h"
+
+E2E_CASE(demo, DEMO_NUMBER, "demo", DEMO_STEPS, .needs = NEEDS_KVM, .devices = 3);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define VMS		3
@@ -36,20 +42,20 @@ static void show(struct party *p, unsigned int i)
 	struct dev *d = p->v.d;
 	char before, tlbi, cmd;
 
-	mark(CASE_DEMO, ROUND(i, STEP_DEMO_DMA_OLD));
+	mark(ROUND(i, STEP_DEMO_DMA_OLD));
 	before = dma_lands(&p->g, d);
 	s1_map(&p->g.s1, OFF_PAGE_B);
 
-	mark(CASE_DEMO, ROUND(i, STEP_DEMO_TLBI));
+	mark(ROUND(i, STEP_DEMO_TLBI));
 	vm_exec(&p->g.vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
-	mark(CASE_DEMO, ROUND(i, STEP_DEMO_DMA_TLBI));
+	mark(ROUND(i, STEP_DEMO_DMA_TLBI));
 	tlbi = dma_lands(&p->g, d);
 
-	mark(CASE_DEMO, ROUND(i, STEP_DEMO_CMD));
+	mark(ROUND(i, STEP_DEMO_CMD));
 	must(!viommu_invalidate(p->g.iommufd, p->v.viommu,
 				CMD_TLBI_NH_VA | CMD_ASID(GUEST_ASID),
 				DMA_IOVA), "the guest's command");
-	mark(CASE_DEMO, ROUND(i, STEP_DEMO_DMA_CMD));
+	mark(ROUND(i, STEP_DEMO_DMA_CMD));
 	cmd = dma_lands(&p->g, d);
 
 	note("demo vm %u sid %#x dma %c %c %c", i, d->sid, before, tlbi, cmd);
@@ -70,7 +76,7 @@ void case_demo(void)
 		set_up(&p[i], fd, &testdev[i]);
 	for (i = 0; i < VMS; i++)
 		show(&p[i], i);
-	mark(CASE_DEMO, STEP_DEMO_DONE);
+	mark(STEP_DONE);
 
 	for (i = 0; i < VMS; i++)
 		dev_close(&testdev[i]);
@@ -78,3 +84,4 @@ void case_demo(void)
 	for (i = 0; i < VMS; i++)
 		vm_close(&p[i].g.vm);
 }
+#endif

@@ -10,11 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench-steps.h"
+#include "case.h"
+#include "demo-steps.h"
 #include "trace.h"
-#include "cases.h"
 
 #define MAX_VMS		8
 #define TARGET_RATIO	100
+
+enum { BENCH_STEPS(E2E_STEP_NUMBER) };
+enum { DEMO_STEPS(E2E_STEP_NUMBER) };
 
 enum { BASE, PATCHED, NR_KERNELS };
 
@@ -157,10 +162,10 @@ static void read_bench(const char *dir, int kernel, struct bench *b)
 		die("the benchmark on the %s kernel did not finish", kernel_name[kernel]);
 
 	read_trace(dir, "bench", kernel, &t);
-	step(&t, MARK(CASE_BENCH, STEP_BENCH_IOCTL), &first, &last);
+	step(&t, MARK(BENCH_NUMBER, STEP_BENCH_IOCTL), &first, &last);
 	b->commands = trace_count(&t, EV_CMD, NULL, first, last);
-	b->reaches = tlbis_reach(&t, MARK(CASE_BENCH, STEP_BENCH_TLBI),
-				 inserted_vmid(&t, MARK(CASE_BENCH, STEP_BENCH_DMA),
+	b->reaches = tlbis_reach(&t, MARK(BENCH_NUMBER, STEP_BENCH_TLBI),
+				 inserted_vmid(&t, MARK(BENCH_NUMBER, STEP_BENCH_DMA),
 					       TRACE_NO_SID));
 	trace_free(&t);
 }
@@ -213,8 +218,8 @@ static void print_load(const struct bench b[NR_KERNELS])
 
 static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 {
-	u64 pa_old = step_pa(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
-	u64 pa_tlbi = step_pa(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_TLBI), r->sid);
+	u64 pa_old = step_pa(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
+	u64 pa_tlbi = step_pa(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_DMA_TLBI), r->sid);
 	bool moved = pa_old != pa_tlbi, stale = r->before == r->tlbi;
 	size_t first, last;
 	const struct ev *e;
@@ -224,8 +229,8 @@ static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 		complain("VM %u: DMA in page %c, then %c, but the SMMU says %#lx, then %#lx", i,
 			 r->before, r->tlbi, pa_old, pa_tlbi);
 
-	r->smmu_vmid = inserted_vmid(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
-	step(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_TLBI), &first, &last);
+	r->smmu_vmid = inserted_vmid(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
+	step(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_TLBI), &first, &last);
 	e = trace_next(t, EV_TLBI, "VAE1IS", first, last);
 	r->kvm_vmid = e ? e->vmid : TRACE_NONE;
 	if (r->smmu_vmid == TRACE_NONE || r->kvm_vmid == TRACE_NONE)
@@ -234,7 +239,7 @@ static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 	r->commands = trace_count(t, EV_CMD, NULL, first, last);
 	if (!stale)
 		return;
-	step(t, MARK(CASE_DEMO, i << 4 | STEP_DEMO_CMD), &first, &last);
+	step(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_CMD), &first, &last);
 	r->commands += trace_count(t, EV_CMD, NULL, first, last);
 }
 

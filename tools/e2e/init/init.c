@@ -9,9 +9,7 @@
  *	e2e.ops=N
  *	e2e.slow=N		N times as long for each case, as on a debug kernel
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,154 +20,26 @@
 #include <sys/wait.h>
 
 #include "e2e.h"
+#include "host.h"
 
 #define CASE_TIMEOUT	60	/* seconds; TCG on a busy machine is slow */
 #define KMEMLEAK_AGE	6	/* seconds; it looks at nothing younger than 5 */
 
-enum { EXIT_FAILED = 1, EXIT_SKIPPED = 4 };
-
-struct e2e e2e;
-
-static const struct test_case {
-	enum e2e_case num;
-	const char *name;
-	void (*fn)(void);
-} cases[] = {
-#define X(sym, num, name, fn)	{ num, name, case_##fn },
-	E2E_CASES(X)
-#undef X
-};
-
-static const struct {
-	enum e2e_case cs;
-	unsigned int step;
-	const char *name;
-} steps[] = {
-#define X(cs, sym, num, name)	{ CASE_##cs, num, name },
-	E2E_STEPS(X)
-#undef X
-};
-
-/* Of the case that runs in this process */
-static unsigned int checks, failed;
-
-bool share_expected(void)
+static void in_process(const struct e2e_case *c)
 {
-	unsigned int smmu_bits = e2e.idr0 & IDR0_VMID16 ? 16 : 8;
+	const char *lack = host_lacks(c);
 
-	return e2e.patched && e2e.idr0 && !e2e.protected && e2e.kvm_vmid_bits &&
-	       e2e.kvm_vmid_bits <= smmu_bits;
-}
-
-bool btm_expected(void)
-{
-	return share_expected() && e2e.btm_asked && (e2e.idr0 & IDR0_BTM);
-}
-
-u32 flags_expected(void)
-{
-	if (!share_expected())
-		return 0;
-	return E2E_VMID_SHARED | (btm_expected() ? E2E_BTM : 0);
-}
-
-u32 ask_flags(void)
-{
-	return share_expected() || !e2e.patched ? E2E_SHARE_VMID : 0;
-}
-
-void note(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("    # ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-}
-
-static bool vcheck(bool ok, const char *fmt, va_list ap)
-{
-	printf("    %sok %u - ", ok ? "" : "not ", ++checks);
-	vprintf(fmt, ap);
-	putchar('\n');
-	if (!ok)
-		failed++;
-	return ok;
-}
-
-bool check(bool ok, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vcheck(ok, fmt, ap);
-	va_end(ap);
-	return ok;
-}
-
-static void finish_case(void)
-{
-	printf("    1..%u\n", checks);
-	fflush(stdout);
-	/* The kernel closes what is open: devices, VMs, page tables */
-	_exit(failed ? EXIT_FAILED : 0);
-}
-
-void must(bool ok, const char *fmt, ...)
-{
-	int err = errno;
-	va_list ap;
-
-	if (ok)
-		return;
-	va_start(ap, fmt);
-	vcheck(false, fmt, ap);
-	va_end(ap);
-	note("the case stops here (errno %d, %s)", err, strerror(err));
-	finish_case();
-}
-
-void skip(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("    1..0 # SKIP ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	fflush(stdout);
-	_exit(EXIT_SKIPPED);
-}
-
-static const char *step_name(enum e2e_case cs, unsigned int step)
-{
-	unsigned int i, pass;
-
-	/* A step of a round has the round in its upper half */
-	for (pass = 0; pass < 2; pass++)
-		for (i = 0; i < ARRAY_SIZE(steps); i++)
-			if (steps[i].cs == cs &&
-			    steps[i].step == (pass ? step & 0xf : step))
-				return steps[i].name;
-	return "?";
-}
-
-void mark(enum e2e_case cs, unsigned int step)
-{
-	unsigned int i;
-
-	for (i = 0; cases[i].num != cs; i++)
-		;
-	printf("    # mark %x %s.%s\n", MARK(cs, step), cases[i].name,
-	       step_name(cs, step));
-	marker_write(MARK(cs, step));
+	report_begin(c);
+	if (lack)
+		skip("%s", lack);
+	if (!c->unlimited)
+		alarm(CASE_TIMEOUT * e2e.slow);
+	c->run();
+	report_end();
 }
 
 /* 0 passed, 1 failed, -1 skipped */
-static int run_case(const struct test_case *t, unsigned int num)
+static int run_case(const struct e2e_case *t, unsigned int num)
 {
 	const char *verdict = "", *why = "";
 	int status;
@@ -177,11 +47,8 @@ static int run_case(const struct test_case *t, unsigned int num)
 
 	printf("    KTAP version 1\n    # Subtest: %s\n", t->name);
 	pid = fork();
-	if (!pid) {
-		alarm(CASE_TIMEOUT * e2e.slow);
-		t->fn();
-		finish_case();
-	}
+	if (!pid)
+		in_process(t);
 	waitpid(pid, &status, 0);
 	if (WIFSIGNALED(status)) {
 		verdict = "not ";
@@ -195,13 +62,13 @@ static int run_case(const struct test_case *t, unsigned int num)
 	return *verdict ? 1 : *why ? -1 : 0;
 }
 
-static const struct test_case *find_case(const char *name)
+static const struct e2e_case *find_case(const char *name)
 {
-	size_t i;
+	const struct e2e_case *c;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		if (!strcmp(cases[i].name, name))
-			return &cases[i];
+	for_each_case(c)
+		if (!strcmp(c->name, name))
+			return c;
 	return NULL;
 }
 
@@ -267,7 +134,7 @@ static void run_cases(void)
 	snprintf(list, sizeof(list), "%s", cmdline_get("e2e.cases"));
 	for (name = strtok_r(list, ",", &save); name;
 	     name = strtok_r(NULL, ",", &save)) {
-		const struct test_case *t = find_case(name);
+		const struct e2e_case *t = find_case(name);
 
 		num++;
 		if (t) {
@@ -279,31 +146,6 @@ static void run_cases(void)
 	}
 	printf("1..%u\n# Totals: pass:%u fail:%u skip:%u\n", num, counts[1],
 	       counts[2], counts[0]);
-}
-
-/* In a process of its own, which leaves nothing open and may fail */
-static void learn_host(void)
-{
-	int fds[2];
-	pid_t pid;
-
-	if (pipe(fds)) {
-		perror("# pipe");
-		return;
-	}
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		host_probe();
-		_exit(write(fds[1], &e2e, sizeof(e2e)) != sizeof(e2e));
-	}
-	close(fds[1]);
-	if (read(fds[0], &e2e, sizeof(e2e)) != sizeof(e2e))
-		printf("# the host could not be probed\n");
-	close(fds[0]);
-	waitpid(pid, NULL, 0);
-	printf("# host idr0 %#x kvm_vmid_bits %u\n", e2e.idr0,
-	       e2e.kvm_vmid_bits);
 }
 
 /*

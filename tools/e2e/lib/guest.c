@@ -4,30 +4,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "e2e.h"
+#include "boot.h"
+#include "guest.h"
+#include "iommufd.h"
+#include "report.h"
 
 #define VSID_BASE	0x100
 #define CMD_TLBI_NH_ALL	0x10ull
-
-void host_probe(void)
-{
-	/* An IOMMU of another kind leaves it as it is */
-	struct iommu_hw_info_arm_smmuv3 info = {};
-	int fd = iommufd_open();
-	struct vm vm;
-	void *mem;
-
-	dev_open(&testdev[0], fd, NULL);
-	must(!hw_info(fd, testdev[0].id, &info), "GET_HW_INFO");
-	e2e.idr0 = info.idr[0];
-	if (e2e.kvm < 0)
-		return;
-	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	must(mem != MAP_FAILED, "memory");
-	vm_create(&vm, mem, PAGE);
-	e2e.kvm_vmid_bits = vm_vmid_bits(&vm);
-}
 
 void *guest_memory(void)
 {
@@ -134,13 +117,6 @@ int vsmmu_insist(struct guest *g, struct dev *d, u32 s2)
 		return ret;
 	must(!iommufd_destroy(g->iommufd, ret), "destroy the vIOMMU");
 	return 0;
-}
-
-int insist_expected(void)
-{
-	if (!e2e.patched)
-		return 0;
-	return share_expected() ? -EBUSY : -EOPNOTSUPP;
 }
 
 void vsmmu_tlbi_all(struct vsmmu *v)

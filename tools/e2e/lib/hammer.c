@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "e2e.h"
+#include "boot.h"
+#include "hammer.h"
+#include "report.h"
 
 #define PAUSE_US	5
 #define SPIN_MAX	10000

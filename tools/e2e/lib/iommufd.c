@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
-#include "e2e.h"
+#include "iommufd.h"
+#include "report.h"
+#include "uapi.h"
 
 static int xioctl(int fd, unsigned long op, void *arg)
 {

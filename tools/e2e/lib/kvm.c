@@ -12,7 +12,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "e2e.h"
+#include "boot.h"
+#include "kvm.h"
+#include "report.h"
+#include "s1.h"
 
 #define GPA_EXIT	0x09000000ul	/* no memory: a store to it leaves */
 

@@ -11,7 +11,8 @@
 #include <unistd.h>
 #include <sys/syscall.h>
 
-#include "e2e.h"
+#include "modules.h"
+#include "report.h"
 
 #define MODULES		"/modules"
 #define MAX_MODULES	32

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "e2e.h"
+#include "s1.h"
 
 /* Stream table entry, qword 0 */
 #define STE_V			(1ull << 0)

@@ -3,10 +3,12 @@
  * Objects of the kernel's slab caches that are in use. Exact only for caches that are
  * debugged (slab_debug=), as others keep free objects at hand and count them as used.
  */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "e2e.h"
+#include "report.h"
+#include "slabs.h"
 
 #define TICK_US	100000
 #define STILL	65	/* ticks */

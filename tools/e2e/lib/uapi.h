@@ -3,6 +3,7 @@
 #ifndef E2E_UAPI_H
 #define E2E_UAPI_H
 
+#include <stddef.h>
 #include <linux/types.h>
 #include <linux/iommufd.h>
 #include <linux/kvm.h>
@@ -20,9 +21,6 @@ struct e2e_viommu_data {
 #define E2E_SHARE_VMID	(1u << 0)	/* IOMMU_VIOMMU_ARM_SMMUV3_SHARE_VMID */
 #define E2E_VMID_SHARED	(1u << 0)	/* IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED */
 #define E2E_BTM		(1u << 1)	/* IOMMU_VIOMMU_ARM_SMMUV3_BTM */
-
-#define IDR0_BTM		(1u << 5)
-#define IDR0_VMID16		(1u << 18)
 
 #ifdef E2E_CHECK_UAPI
 _Static_assert(sizeof(struct e2e_viommu_data) ==

@@ -13,7 +13,10 @@
 #include <unistd.h>
 #include <sys/mount.h>
 
-#include "e2e.h"
+#include "boot.h"
+#include "report.h"
+#include "sysfs.h"
+#include "usage.h"
 
 #define DEBUGFS		"/sys/kernel/debug/arm-smmu-v3"
 #define TRACEFS		"/sys/kernel/tracing"
@@ -65,7 +68,7 @@ static void traced(const char *line)
 static void pins_read(void)
 {
 	const bool first = pipe_fd < 0;
-	static char buf[2 * PAGE];
+	static char buf[2 * BUFSIZ];
 	size_t have = 0;
 	ssize_t got;
 	char *end;

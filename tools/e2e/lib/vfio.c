@@ -11,9 +11,10 @@
 #include <sys/mman.h>
 #include <linux/pci_regs.h>
 
-#include "e2e.h"
-
-#define PCI_DEVICES	"/sys/bus/pci/devices"
+#include "marker.h"
+#include "report.h"
+#include "sysfs.h"
+#include "vfio.h"
 
 /* Registers of iommu-testdev */
 #define TD_TRIGGER	0x00
@@ -39,70 +40,10 @@
 struct dev testdev[MAX_DEVS];
 unsigned int num_testdevs;
 struct dev edu;
-static char marker_bdf[16];
-static volatile u32 *marker;
-
-static unsigned long sysfs_read(const char *bdf, const char *attr)
-{
-	char path[300], buf[32] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", bdf, attr);
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return 0;
-	if (read(fd, buf, sizeof(buf) - 1) < 0)
-		buf[0] = '\0';
-	close(fd);
-	return strtoul(buf, NULL, 0);
-}
-
-bool sysfs_write(const char *path, const char *val)
-{
-	int fd = open(path, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, val, strlen(val)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
 
 static int not_dot(const struct dirent *e)
 {
 	return e->d_name[0] != '.';
-}
-
-static void marker_init(const char *bdf)
-{
-	char path[300];
-
-	snprintf(marker_bdf, sizeof(marker_bdf), "%s", bdf);
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/enable", bdf);
-	sysfs_write(path, "1");
-}
-
-/* Each case for itself: a mapping does not survive that the device is removed */
-static void marker_map(void)
-{
-	char path[300];
-	int fd;
-
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource0", marker_bdf);
-	fd = open(path, O_RDWR | O_SYNC);
-	marker = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (marker == MAP_FAILED) {
-		marker = NULL;
-		printf("# no marker device: %s\n", strerror(errno));
-	}
-	close(fd);
-}
-
-void marker_write(u32 val)
-{
-	if (!marker)
-		marker_map();
-	if (marker)
-		marker[TD_LEN / 4] = val;
 }
 
 void dev_probe(struct dev *d)
@@ -188,9 +129,7 @@ int devices_remove(void)
 	char path[300];
 	int i, n, ret = 0;
 
-	if (marker)
-		munmap((void *)marker, PAGE);
-	marker = NULL;
+	marker_unmap();
 	n = scandir(PCI_DEVICES, &list, not_dot, alphasort);
 	for (i = 0; i < n && !ret; i++) {
 		snprintf(path, sizeof(path), PCI_DEVICES "/%s/remove",

@@ -14,7 +14,8 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
-#include "storm.h"
+#include "host.h"
+#include "vms.h"
 
 #define MOVERS		4
 #define FIRST_MOVER	4	/* of the test devices; the one before is the keeper */
@@ -41,9 +42,6 @@ static unsigned int num_ballast;
 static int host_fd;
 static u32 empty_ioas, page_ioas;
 static int live_moves = -1, looks;
-
-struct actor mover = { .name = "mover" };
-struct actor churn = { .name = "churn" };
 
 /* What debugfs says of each VMID */
 struct vmids {

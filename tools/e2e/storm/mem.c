@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "storm.h"
+#include "mem.h"
 
 #define PATTERN	0xed000000u
 

@@ -6,130 +6,42 @@
  * guest does, makes and destroys vSMMUs that share their VM's VMID or do not, and
  * lets the VM die and another one come. A second thread for each device does
  * DMA all the time. Others move the VMIDs of all of these and make KVM run through
- * its own: see storm-host.c.
+ * its own: see host.c.
  *
  * After each unmap and each completed invalidation a DMA shows that it works. Every
- * DMA must write to its word of the page that the model says (storm-tenant.c), and
- * to no other page of all the memory that anybody has or had (storm-mem.c). At
+ * DMA must write to its word of the page that the model says (tenant.c), and
+ * to no other page of all the memory that anybody has or had (mem.c). At
  * quiet points all of that memory is looked at.
  *
  *	e2e.ops=N	how many ioctls, DMAs and TLBIs, of the VMs' threads together
  *	e2e.seed=S	each thread's dice come from it
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "storm.h"
+#include "case.h"
+#include "vms.h"
+
+#define STORM_STEPS(X)				\
+	X(STEP_STORM_RUN,	0x01, "run")
+
+E2E_CASE(storm, 19, "storm", STORM_STEPS,
+	 .needs = NEEDS_KVM | NEEDS_EDU, .devices = 8,
+	 .refuses = true, .unlimited = true);
+
+#ifdef E2E_INIT
+#include "host.h"
+#include "mem.h"
+#include "tenant.h"
 
 #define DEFAULT_OPS	20000
 #define QUIET_POINTS	20	/* of each VM's thread */
-#define MAX_TOLD	8
 #define OTHER_PAUSE_US	300
-#define TEST_DEVICES	8
-
-struct storm storm = { .edu_region = -1 };
 
 static struct tenant tenants[TENANTS];
-static unsigned int bad_count[NUM_BAD], told, scans, quota;
-static pthread_mutex_t tell_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static const char *const op_names[] = {
-#define X(sym, name)	name,
-	STORM_OPS(X)
-#undef X
-};
-
-static const char *const bad_names[] = {
-	"misdirected", "stale", "refused", "error",
-};
-
-static void dice_init(struct actor *a, unsigned int num)
-{
-	a->dice = ((u64)e2e.seed << 8 | num) * 0x9e3779b97f4a7c15ull + 1;
-	roll(a, 2);
-}
-
-/* xorshift64* */
-u32 roll(struct actor *a, u32 sides)
-{
-	a->dice ^= a->dice >> 12;
-	a->dice ^= a->dice << 25;
-	a->dice ^= a->dice >> 27;
-	return (a->dice * 0x2545f4914f6cdd1dull >> 32) % sides;
-}
-
-void step(struct actor *a, const char *what, int x, int y)
-{
-	unsigned int i = a->step++ % STEPS;
-
-	a->steps[i].what = what;
-	a->steps[i].a = x;
-	a->steps[i].b = y;
-}
-
-static void tell_steps(const struct actor *a)
-{
-	unsigned int i = a->step > STEPS ? a->step - STEPS : 0;
-
-	printf("    #   %s, step %u, after:", a->name, a->step);
-	for (; i < a->step; i++)
-		printf(" %s(%d,%d)", a->steps[i % STEPS].what,
-		       a->steps[i % STEPS].a, a->steps[i % STEPS].b);
-	putchar('\n');
-}
-
-void bad(struct actor *a, enum storm_bad kind, const char *fmt, ...)
-{
-	va_list ap;
-
-	pthread_mutex_lock(&tell_lock);
-	bad_count[kind]++;
-	if (told++ < MAX_TOLD) {
-		printf("    # %s, at operation %u of %s: ", bad_names[kind],
-		       a->total, a->name);
-		va_start(ap, fmt);
-		vprintf(fmt, ap);
-		va_end(ap);
-		putchar('\n');
-		tell_steps(a);
-		tell_steps(&mover);
-	}
-	pthread_mutex_unlock(&tell_lock);
-}
-
-bool did(struct actor *a, enum storm_op op, int ret)
-{
-	a->ops[op]++;
-	a->total++;
-	if (ret >= 0)
-		return true;
-	bad(a, BAD_ERROR, "%s returned %d (%s)", op_names[op], ret,
-	    strerror(-ret));
-	return false;
-}
-
-void storm_enter(void)
-{
-	pthread_rwlock_rdlock(&storm.run);
-}
-
-void storm_enter_alone(void)
-{
-	pthread_rwlock_wrlock(&storm.run);
-}
-
-void storm_leave(void)
-{
-	pthread_rwlock_unlock(&storm.run);
-}
-
-bool storm_stopped(void)
-{
-	return __atomic_load_n(&storm.stop, __ATOMIC_RELAXED);
-}
+static unsigned int scans, quota;
 
 /* Nobody is inside an operation: look at all memory */
 static void quiet_point(struct actor *a)
@@ -267,14 +179,10 @@ static void tenant_init(unsigned int i, int fd)
 
 static void init(void)
 {
-	const int prefer = PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
-	pthread_rwlockattr_t attr;
 	unsigned int i;
 	int fd;
 
-	pthread_rwlockattr_init(&attr);
-	pthread_rwlockattr_setkind_np(&attr, prefer);
-	pthread_rwlock_init(&storm.run, &attr);
+	storm_init();
 	dice_init(&mover, 2 * TENANTS);
 	dice_init(&churn, 2 * TENANTS + 1);
 	mem_init();
@@ -339,7 +247,7 @@ static void report(double seconds)
 	add(ops, &churn);
 	for (i = 0; i < NUM_OPS; i++) {
 		snprintf(line + strlen(line), sizeof(line) - strlen(line),
-			 " %s %u", op_names[i], ops[i]);
+			 " %s %u", op_name(i), ops[i]);
 		total += ops[i];
 	}
 	note("%u operations in %.1f s:%s", total, seconds, line);
@@ -352,9 +260,9 @@ static void report(double seconds)
 	for (i = 0; i < NUM_OPS; i++)
 		if (!ops[i])
 			check(i == OP_SHARE && !share_expected(),
-			      "there is one of each kind, also %s", op_names[i]);
+			      "there is one of each kind, also %s", op_name(i));
 	for (i = 0; i < NUM_BAD; i++)
-		check(!bad_count[i], "%s: %u", bad_names[i], bad_count[i]);
+		check(!bad_count(i), "%s: %u", bad_name(i), bad_count(i));
 	if (share_expected() && !(e2e.idr0 & IDR0_VMID16) &&
 	    host_live_moves() >= 0)
 		check(host_live_moves(), "VMIDs of devices are moved");
@@ -366,18 +274,136 @@ void case_storm(void)
 {
 	struct timespec from, to;
 
-	if (e2e.kvm < 0)
-		skip("no KVM");
-	if (num_testdevs < TEST_DEVICES || !edu.bdf[0])
-		skip("%u test devices and edu are needed", TEST_DEVICES);
-	/* The runner has a time limit */
-	alarm(0);
 	quota = (e2e.ops ?: DEFAULT_OPS) / VM_TENANTS + 1;
-	mark(CASE_STORM, STEP_STORM_RUN);
+	mark(STEP_STORM_RUN);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	init();
 	run();
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	mark(CASE_STORM, STEP_STORM_DONE);
+	mark(STEP_DONE);
 	report(to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+#define NUM_VMIDS	65536
+#define MAX_STREAMS	16
+
+/**
+ * struct streams - which VMIDs each device has used
+ * @sid: the StreamIDs
+ * @last: the VMID of the last entry of each
+ * @num: how many StreamIDs
+ * @changes: how often the next entry of one had another VMID
+ */
+struct streams {
+	u32 sid[MAX_STREAMS];
+	int last[MAX_STREAMS];
+	unsigned int num;
+	unsigned int changes;
+};
+
+static void note_stream(struct streams *s, const struct ev *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->num && s->sid[i] != e->sid; i++)
+		;
+	if (i == MAX_STREAMS)
+		return;
+	if (i == s->num) {
+		s->sid[s->num++] = e->sid;
+		s->last[i] = e->vmid;
+	}
+	s->changes += s->last[i] != e->vmid;
+	s->last[i] = e->vmid;
+}
+
+/* Entries whose VMID has entries of another device in the TLB */
+static unsigned int aliases(struct run *r, const struct span *s)
+{
+	static u32 owner[NUM_VMIDS];
+	unsigned int found = 0, i;
+	const struct ev *e;
+
+	for (i = 0; i < NUM_VMIDS; i++)
+		owner[i] = TRACE_NO_SID;
+	for (e = r->t.ev + s->first; e < r->t.ev + s->last; e++) {
+		if (e->kind == EV_FLUSH && !strcmp(e->op, "ALL"))
+			for (i = 0; i < NUM_VMIDS; i++)
+				owner[i] = TRACE_NO_SID;
+		if (e->kind == EV_FLUSH && !strcmp(e->op, "VMID"))
+			owner[e->vmid & 0xffff] = TRACE_NO_SID;
+		if (e->kind != EV_INSERT || e->vmid < 0 ||
+		    e->sid == TRACE_NO_SID)
+			continue;
+		if (owner[e->vmid] != TRACE_NO_SID && owner[e->vmid] != e->sid)
+			found++;
+		owner[e->vmid] = e->sid;
+	}
+	return found;
+}
+
+/* Until KVM's next rollover a VMID is one VM's, which tells who it is */
+static unsigned int two_vms(const struct span *s)
+{
+	static int vms[NUM_VMIDS];
+	unsigned int found = 0;
+	const struct ev *e;
+	int vm;
+
+	memset(vms, 0xff, sizeof(vms));
+	for_each_event(e, *s, EV_TLBI) {
+		if (is_rollover(e))
+			memset(vms, 0xff, sizeof(vms));
+		vm = e->asid - STORM_ASID;
+		if (e->el != 1 || e->vmid < 0 || vm < 0 || vm >= STORM_VMS)
+			continue;
+		found += vms[e->vmid] >= 0 && vms[e->vmid] != vm;
+		vms[e->vmid] = vm;
+	}
+	return found;
+}
+
+void check_storm(struct run *r)
+{
+	unsigned int inserts = 0, zero = 0, shared = 0, rollovers = 0, alias, two;
+	static bool guests[NUM_VMIDS];
+	struct streams streams = { 0 };
+	const struct ev *e;
+	struct span s;
+
+	if (!rule(r, all_steps(r, &s), "storm: steps"))
+		return;
+	for_each_event(e, s, EV_TLBI) {
+		if (e->el == 1 && e->vmid > 0)
+			guests[e->vmid] = true;
+		rollovers += is_rollover(e);
+	}
+	for_each_event(e, s, EV_INSERT) {
+		inserts++;
+		zero += e->vmid == 0;
+		if (e->vmid >= 0)
+			shared += e->asid == GUEST_ASID && guests[e->vmid];
+		if (e->sid != TRACE_NO_SID)
+			note_stream(&streams, e);
+	}
+	rule(r, inserts && !zero, "storm: %u of %u entries have VMID 0", zero,
+	     inserts);
+	alias = aliases(r, &s);
+	rule(r, !alias, "storm: %u times two devices have one VMID", alias);
+	two = two_vms(&s);
+	rule(r, !two, "storm: %u times two VMs have one VMID", two);
+	rule(r, streams.num >= 4 && streams.changes,
+	     "storm: %u devices change their VMIDs %u times", streams.num,
+	     streams.changes);
+	if (r->share)
+		rule(r, shared, "storm: %u entries under VMIDs that guests use",
+		     shared);
+	if (r->vmid8)
+		rule(r, rollovers, "storm: KVM runs out of VMIDs %u times",
+		     rollovers);
+}
+#endif

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "storm.h"
+#include "mem.h"
+#include "tenant.h"
+#include "vms.h"
 
 #define CMD_CFGI_CD		0x05ull
 #define CMD_TLBI_NH_ALL		0x10ull

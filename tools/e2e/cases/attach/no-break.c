@@ -9,6 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define NO_BREAK_STEPS(X)					\
+	X(STEP_NO_BREAK_HAMMER,		0x01, "hammer")		\
+	X(STEP_NO_BREAK_DELAYED,	0x02, "delayed")
+
+E2E_CASE(no_break, 4, "no-break", NO_BREAK_STEPS, .needs = NEEDS_KVM);
+
+#define BETWEEN_STEPS(X)			\
+	X(STEP_BETWEEN_HAMMER,	0x01, "hammer")	\
+	X(STEP_BETWEEN_TURNS,	0x02, "turns")
+
+E2E_CASE(no_break_between, 18, "no-break-between", BETWEEN_STEPS);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define HAMMER_ROUNDS	100
@@ -22,7 +37,7 @@ static void hammered(struct guest *g, struct dev *d, const u32 states[3])
 	struct hammer h = { .d = d, .iova = GPA_BASE + OFF_PAGE_A };
 	unsigned int i, bad = 0;
 
-	mark(CASE_NO_BREAK, STEP_NO_BREAK_HAMMER);
+	mark(STEP_NO_BREAK_HAMMER);
 	hammer_start(&h, g->mem + OFF_PAGE_A);
 	for (i = 0; i < HAMMER_ROUNDS * 3; i++) {
 		bad += !!dev_attach(d, states[i % 3]);
@@ -41,7 +56,7 @@ static void delayed(struct guest *g, const u32 states[3])
 	u8 *src = g->mem + OFF_PAGE_B, *dst = g->mem + OFF_PAGE_C;
 	unsigned int i, changes = 0, bad = 0, lost = 0;
 
-	mark(CASE_NO_BREAK, STEP_NO_BREAK_DELAYED);
+	mark(STEP_NO_BREAK_DELAYED);
 	for (i = 0; i < EDU_LEN; i++)
 		src[i] = i ^ 0x5a;
 	edu_read(&edu, GPA_BASE + OFF_PAGE_B, EDU_LEN);
@@ -80,7 +95,7 @@ void case_no_break(void)
 	states[1] = v.trans;
 	states[2] = s2;
 	hammered(&g, d, states);
-	mark(CASE_NO_BREAK, STEP_NO_BREAK_DONE);
+	mark(STEP_DONE);
 
 	if (!edu.bdf[0]) {
 		note("no edu device, nothing is delayed");
@@ -100,7 +115,7 @@ void case_no_break(void)
 	edu_states[1] = ret;
 	edu_states[2] = s2;
 	delayed(&g, edu_states);
-	mark(CASE_NO_BREAK, STEP_NO_BREAK_DONE);
+	mark(STEP_DONE);
 
 	dev_close(&edu);
 	dev_close(d);
@@ -148,14 +163,14 @@ void case_no_break_between(void)
 	vsmmu_init(&v[1], &g, d, s2, &second, 0);
 	must(!dev_attach(d, v[1].trans), "attach to nested translate");
 
-	mark(CASE_BETWEEN, STEP_BETWEEN_HAMMER);
+	mark(STEP_BETWEEN_HAMMER);
 	hammer_start(&h, g.mem + OFF_PAGE_A);
 	for (i = 0; i < HAMMER_ROUNDS; i++) {
 		bad += !go_to(&v[!(i & 1)], &v[i & 1]);
 		hammer_wait(&h, 2);
 	}
 	hammer_stop(&h);
-	mark(CASE_BETWEEN, STEP_BETWEEN_TURNS);
+	mark(STEP_BETWEEN_TURNS);
 	check(!bad, "every change succeeds (%u failed)", bad);
 	hammer_check(&h);
 
@@ -173,7 +188,76 @@ void case_no_break_between(void)
 	/* The unpatched kernel gives both one VMID: an alias */
 	check(!!astray == !e2e.patched, "%u of %u DMAs go by the other stage 1",
 	      astray, TURNS);
-	mark(CASE_BETWEEN, STEP_BETWEEN_DONE);
+	mark(STEP_DONE);
 	dev_close(d);
 	close(fd);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/*
+ * DMAs between two writes of an STE that belong to one change: what a change can
+ * disturb. Each write is followed by a CFGI_STE; a SYNC without another
+ * CFGI_STE behind it, or a prefetch, ends the change.
+ */
+static unsigned int dma_inside(const struct span *s)
+{
+	unsigned int n = 0, since = 0;
+	bool inside = false;
+	size_t i;
+
+	for (i = s->first; i < s->last; i++) {
+		const struct ev *e = &s->t->ev[i];
+
+		if (e->kind == EV_DMA_END) {
+			since++;
+		} else if (e->kind == EV_CMD && !strcmp(e->op, "CMD_CFGI_STE")) {
+			n += inside ? since : 0;
+			inside = true;
+			since = 0;
+		} else if (e->kind == EV_CMD && strcmp(e->op, "CMD_SYNC")) {
+			inside = false;
+		}
+	}
+	return n;
+}
+
+void check_no_break(struct run *r)
+{
+	unsigned int refused = 0, bypassed = 0, vmids = 0;
+	bool stage2 = false, nested = false;
+	struct span s, all;
+	int first = NONE;
+	const struct ev *e;
+
+	if (!rule(r, step(r, STEP_NO_BREAK_HAMMER, &s) && all_steps(r, &all),
+		  "no-break: steps"))
+		return;
+	for_each_event(e, s, EV_INSERT) {
+		stage2 |= e->asid == TRACE_NONE;
+		nested |= e->asid == GUEST_ASID;
+		if (first == NONE)
+			first = e->vmid;
+		else if (e->vmid != first)
+			vmids = 2;
+	}
+	rule(r, stage2 && nested, "no-break: both kinds of STE were live");
+	rule(r, (vmids == 2) == r->share, "no-break: %s",
+	     r->share ? "with a VMID each" : "with one VMID");
+	for_each_event(e, all, EV_DMA_END)
+		refused += e->val == TESTDEV_REFUSED;
+	for_each_event(e, all, EV_XLATE)
+		bypassed += e->op[0] != '\0';
+	/* Else it is a matter of luck, and of how busy the machine is */
+	if (r->icount && r->share)
+		rule(r, dma_inside(&s) >= 10,
+		     "no-break: %u of %zu DMAs fell between the writes of a change",
+		     dma_inside(&s), count(&s, EV_DMA_END));
+	rule(r, !refused && !count(&all, EV_FAULT),
+	     "no-break: no DMA refused (%u), no fault (%zu)", refused,
+	     count(&all, EV_FAULT));
+	rule(r, !bypassed, "no-break: no DMA past the tables (%u)", bypassed);
+}
+#endif

@@ -13,6 +13,12 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 
+#include "case.h"
+#include "bench-steps.h"
+
+E2E_CASE(bench, BENCH_NUMBER, "bench", BENCH_STEPS, .needs = NEEDS_KVM);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define GPA_EXIT	0x09000000ul	/* no memory: a store to it leaves the guest */
@@ -199,19 +205,19 @@ void case_bench(void)
 	guest_run(&g.vm, 0);
 
 	/* Shows in the trace which VMID the device has. */
-	mark(CASE_BENCH, STEP_BENCH_DMA);
+	mark(STEP_BENCH_DMA);
 	must(dma_lands(&g, d) == 'A', "DMA");
 
-	mark(CASE_BENCH, STEP_BENCH_TLBI);
+	mark(STEP_BENCH_TLBI);
 	note("bench tlbi %lu", cost_tlbi(&g.vm));
-	mark(CASE_BENCH, STEP_BENCH_EXIT);
+	mark(STEP_BENCH_EXIT);
 	note("bench exit %lu", cost_exit(&g.vm));
-	mark(CASE_BENCH, STEP_BENCH_IOCTL);
+	mark(STEP_BENCH_IOCTL);
 	note("bench ioctl %lu", cost_ioctl(&v));
-	mark(CASE_BENCH, STEP_BENCH_LOAD);
+	mark(STEP_BENCH_LOAD);
 	cost_load((struct vm *[]){ &g.vm, &other.vm }, loads);
 	note("bench load %lu, without a device %lu", loads[0], loads[1]);
-	mark(CASE_BENCH, STEP_BENCH_DONE);
+	mark(STEP_DONE);
 	note("bench calls %d", BATCHES * CALLS);
 
 	dev_close(d);
@@ -219,3 +225,4 @@ void case_bench(void)
 	vm_close(&g.vm);
 	vm_close(&other.vm);
 }
+#endif

@@ -7,6 +7,23 @@
  */
 #include <unistd.h>
 
+#include "case.h"
+
+/* Three rounds, one for each kind of TLBI */
+#define BTM_STEPS(X)						\
+	X(STEP_BTM_DMA_OLD,	0x00, "dma-old")		\
+	X(STEP_BTM_OTHER_TLBI,	0x01, "other-vm-tlbi")		\
+	X(STEP_BTM_OTHER_DMA,	0x02, "other-vm-dma")		\
+	X(STEP_BTM_WRONG_TLBI,	0x03, "wrong-asid-tlbi")	\
+	X(STEP_BTM_WRONG_DMA,	0x04, "wrong-asid-dma")		\
+	X(STEP_BTM_OWN_TLBI,	0x05, "own-tlbi")		\
+	X(STEP_BTM_OWN_DMA,	0x06, "own-dma")		\
+	X(STEP_BTM_CMD,		0x07, "guest-command")		\
+	X(STEP_BTM_CMD_DMA,	0x08, "guest-command-dma")
+
+E2E_CASE(btm, 2, "btm", BTM_STEPS, .needs = NEEDS_KVM);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define CMD_TLBI_NH_ALL		0x10ull
@@ -40,39 +57,39 @@ static void round_run(struct btm *b, unsigned int r)
 	struct dev *d = b->v.d;
 	char hit;
 
-	mark(CASE_BTM, ROUND(r, STEP_BTM_DMA_OLD));
+	mark(ROUND(r, STEP_BTM_DMA_OLD));
 	must(dma_lands(&b->g, d) == old, "%s: DMA to the old page", name);
 	s1_map(&b->g.s1, new == 'A' ? OFF_PAGE_A : OFF_PAGE_B);
 
-	mark(CASE_BTM, ROUND(r, STEP_BTM_OTHER_TLBI));
+	mark(ROUND(r, STEP_BTM_OTHER_TLBI));
 	vm_exec(&b->other.vm, rounds[r].tlbi, GUEST_ASID, DMA_IOVA);
-	mark(CASE_BTM, ROUND(r, STEP_BTM_OTHER_DMA));
+	mark(ROUND(r, STEP_BTM_OTHER_DMA));
 	hit = dma_lands(&b->g, d);
 	check(hit == old, "%s of another VM: DMA in %c, expected %c", name,
 	      hit, old);
 
-	mark(CASE_BTM, ROUND(r, STEP_BTM_WRONG_TLBI));
+	mark(ROUND(r, STEP_BTM_WRONG_TLBI));
 	if (rounds[r].tlbi == GUEST_TLBI_VA)
 		vm_exec(&b->g.vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA + PAGE);
 	else
 		vm_exec(&b->g.vm, GUEST_TLBI_ASID, GUEST_ASID + 1, 0);
-	mark(CASE_BTM, ROUND(r, STEP_BTM_WRONG_DMA));
+	mark(ROUND(r, STEP_BTM_WRONG_DMA));
 	hit = dma_lands(&b->g, d);
 	check(hit == old, "%s of something else: DMA in %c, expected %c", name,
 	      hit, old);
 
-	mark(CASE_BTM, ROUND(r, STEP_BTM_OWN_TLBI));
+	mark(ROUND(r, STEP_BTM_OWN_TLBI));
 	vm_exec(&b->g.vm, rounds[r].tlbi, GUEST_ASID, DMA_IOVA);
-	mark(CASE_BTM, ROUND(r, STEP_BTM_OWN_DMA));
+	mark(ROUND(r, STEP_BTM_OWN_DMA));
 	hit = dma_lands(&b->g, d);
 	check(hit == (btm_expected() ? new : old),
 	      "%s of the VM itself: DMA in %c, expected %c", name, hit,
 	      btm_expected() ? new : old);
 
-	mark(CASE_BTM, ROUND(r, STEP_BTM_CMD));
+	mark(ROUND(r, STEP_BTM_CMD));
 	must(!viommu_invalidate(b->g.iommufd, b->v.viommu, rounds[r].cmd[0],
 				rounds[r].cmd[1]), "the guest's command");
-	mark(CASE_BTM, ROUND(r, STEP_BTM_CMD_DMA));
+	mark(ROUND(r, STEP_BTM_CMD_DMA));
 	hit = dma_lands(&b->g, d);
 	check(hit == new, "%s as a command: DMA in %c, expected %c", name, hit,
 	      new);
@@ -105,9 +122,74 @@ void case_btm(void)
 	for (r = 0; r < ARRAY_SIZE(rounds); r++)
 		round_run(&b, r);
 
-	mark(CASE_BTM, STEP_BTM_DONE);
+	mark(STEP_DONE);
 	dev_close(d);
 	close(fd);
 	vm_close(&b.g.vm);
 	vm_close(&b.other.vm);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+static void btm_round(struct run *r, unsigned int round, const char *op,
+		      const char *cmd)
+{
+	struct span s[STEP_BTM_CMD_DMA + 1];
+	const struct ev *tlbi;
+	unsigned int i;
+	u64 old;
+
+	for (i = 0; i <= STEP_BTM_CMD_DMA; i++)
+		if (!step(r, ROUND(round, i), &s[i])) {
+			rule(r, false, "btm: %s: step %u", op, i);
+			return;
+		}
+	for (i = 0; i < STEP_BTM_CMD; i++)
+		if (count(&s[i], EV_CMD))
+			break;
+	rule(r, i == STEP_BTM_CMD,
+	     "btm: %s: no SMMU command up to the guest's own", op);
+
+	tlbi = trace_next(&r->t, EV_TLBI, op, s[STEP_BTM_OWN_TLBI].first,
+			  s[STEP_BTM_OWN_TLBI].last);
+	rule(r, tlbi && by_guest(tlbi) && tlbi->to_smmu == r->btm,
+	     "btm: %s: executed by the guest and %s by the SMMU", op,
+	     r->btm ? "heard" : "not heard");
+	rule(r, guest_vmid(&s[STEP_BTM_OTHER_TLBI]) > 0 &&
+	     guest_vmid(&s[STEP_BTM_OWN_TLBI]) > 0 &&
+	     guest_vmid(&s[STEP_BTM_OTHER_TLBI]) !=
+	     guest_vmid(&s[STEP_BTM_OWN_TLBI]),
+	     "btm: %s: the other VM has a VMID of its own", op);
+
+	old = landed(&s[STEP_BTM_DMA_OLD]);
+	rule(r, old && landed(&s[STEP_BTM_OTHER_DMA]) == old &&
+	     landed(&s[STEP_BTM_WRONG_DMA]) == old,
+	     "btm: %s: the old page until its own TLBI", op);
+	rule(r, (landed(&s[STEP_BTM_OWN_DMA]) != old) == r->btm,
+	     "btm: %s: %s after its own TLBI", op,
+	     r->btm ? "the new page" : "still the old page");
+	rule(r, !!walked(&s[STEP_BTM_OWN_DMA]) == r->btm,
+	     "btm: %s: the SMMU %s after it", op,
+	     r->btm ? "walks" : "does not walk");
+	rule(r, landed(&s[STEP_BTM_CMD_DMA]) != old,
+	     "btm: %s: the new page after the guest's command", op);
+	rule(r, smmu_vmid(&s[STEP_BTM_CMD_DMA]) > 0 &&
+	     commanded(&s[STEP_BTM_CMD], cmd,
+		       smmu_vmid(&s[STEP_BTM_CMD_DMA])),
+	     "btm: %s: which names the stream's VMID, and a SYNC", op);
+	rule(r, (smmu_vmid(&s[STEP_BTM_CMD_DMA]) ==
+		 guest_vmid(&s[STEP_BTM_OWN_TLBI])) == r->share,
+	     "btm: %s: the stream's VMID %d is%s the VM's (%d)", op,
+	     smmu_vmid(&s[STEP_BTM_CMD_DMA]), r->share ? "" : " not",
+	     guest_vmid(&s[STEP_BTM_OWN_TLBI]));
+}
+
+void check_btm(struct run *r)
+{
+	btm_round(r, 0, "VAE1IS", "CMD_TLBI_NH_VA");
+	btm_round(r, 1, "ASIDE1IS", "CMD_TLBI_NH_ASID");
+	btm_round(r, 2, "VMALLE1IS", "CMD_TLBI_NH_ALL");
+}
+#endif

@@ -9,6 +9,14 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "case.h"
+
+#define ACPI_STEPS(X)				\
+	X(STEP_ACPI_RUN,	0x01, "run")
+
+E2E_CASE(acpi, 32, "acpi", ACPI_STEPS);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define TABLES		"/sys/firmware/acpi/tables/"
@@ -61,8 +69,44 @@ void case_acpi(void)
 	check(access(DEVICE_TREE, F_OK), "no device tree describes a machine");
 	check_table(dev_iommu_driver(&testdev[0]));
 
-	mark(CASE_ACPI, STEP_ACPI_RUN);
+	mark(STEP_ACPI_RUN);
 	for (i = 0; i < num_testdevs; i++)
 		check_dma(&testdev[i]);
-	mark(CASE_ACPI, STEP_ACPI_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+#define MAX_SIDS	65536
+
+/* StreamIDs under which translated accesses went through */
+static unsigned int streams(const struct span *s)
+{
+	static bool seen[MAX_SIDS];
+	unsigned int n = 0;
+	const struct ev *e;
+
+	for_each_event(e, *s, EV_XLATE) {
+		if (e->op[0] || e->sid >= MAX_SIDS)
+			continue;
+		n += !seen[e->sid];
+		seen[e->sid] = true;
+	}
+	return n;
+}
+
+/* Several devices, each bound, attached and seen under a StreamID of its own */
+void check_acpi(struct run *r)
+{
+	struct span s;
+	unsigned int n;
+
+	if (!rule(r, step(r, STEP_ACPI_RUN, &s), "acpi: steps"))
+		return;
+	n = streams(&s);
+	rule(r, n > 1 && n == count(&s, EV_DMA),
+	     "acpi: %u StreamIDs in %zu DMAs", n, count(&s, EV_DMA));
+}
+#endif

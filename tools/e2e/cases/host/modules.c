@@ -8,6 +8,19 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define MODULES_STEPS(X)					\
+	X(STEP_MODULES_DMA,		0x01, "dma")		\
+	X(STEP_MODULES_TLBI,		0x02, "tlbi")		\
+	X(STEP_MODULES_RELOAD,		0x03, "reload")		\
+	X(STEP_MODULES_DMA_AGAIN,	0x04, "dma-again")	\
+	X(STEP_MODULES_TLBI_AGAIN,	0x05, "tlbi-again")	\
+	X(STEP_MODULES_RELOAD_AGAIN,	0x06, "reload-again")
+
+E2E_CASE(modules, 33, "modules", MODULES_STEPS, .needs = NEEDS_KVM);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define SMMU	"arm_smmu_v3"
@@ -39,10 +52,10 @@ static void use(struct used *u, unsigned int dma, unsigned int tlbi)
 	      u->v.out_flags, flags_expected());
 	must(!dev_attach(d, u->v.trans), "attach to nested translate");
 
-	mark(CASE_MODULES, dma);
+	mark(dma);
 	check(dma_lands(&u->g, d) == 'A', "DMA by the guest's stage 1");
 	s1_map(&u->g.s1, OFF_PAGE_B);
-	mark(CASE_MODULES, tlbi);
+	mark(tlbi);
 	vm_exec(&u->g.vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
 	hit = dma_lands(&u->g, d);
 	want = btm_expected() ? 'B' : 'A';
@@ -119,15 +132,73 @@ void case_modules(void)
 	if (module_users(SMMU) < 0)
 		skip("the SMMU's driver is no module");
 	use(&first, STEP_MODULES_DMA, STEP_MODULES_TLBI);
-	mark(CASE_MODULES, STEP_MODULES_RELOAD);
+	mark(STEP_MODULES_RELOAD);
 	leave_slowly(&first);
 	reload();
 	vm_after(&first);
 
 	use(&second, STEP_MODULES_DMA_AGAIN, STEP_MODULES_TLBI_AGAIN);
-	mark(CASE_MODULES, STEP_MODULES_RELOAD_AGAIN);
+	mark(STEP_MODULES_RELOAD_AGAIN);
 	vm_close(&second.g.vm);
 	leave_at_once(&second);
 	reload();
-	mark(CASE_MODULES, STEP_MODULES_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+#define CR0		0x20
+#define CR0_SMMUEN	(1u << 0)
+
+static void modules_use(struct run *r, unsigned int dma, unsigned int tlbi,
+			const char *name)
+{
+	const struct ev *e;
+	struct span d, t;
+	int smmu, kvm;
+	bool found;
+
+	found = step(r, dma, &d) && step(r, tlbi, &t);
+	if (!rule(r, found, "modules: %s: steps", name))
+		return;
+	smmu = smmu_vmid(&d);
+	kvm = guest_vmid(&t);
+	rule(r, smmu > 0 && kvm > 0 && (smmu == kvm) == r->share,
+	     "modules: %s: SMMU %d and KVM %d", name, smmu, kvm);
+	for_each_event(e, t, EV_TLBI)
+		if (by_guest(e))
+			rule(r, e->to_smmu == r->btm,
+			     "modules: %s: the TLBI %s the SMMU", name,
+			     r->btm ? "reaches" : "does not reach");
+}
+
+/* The driver switches the SMMU off when it goes, and again before it switches it on */
+static void modules_reload(struct run *r, unsigned int num, const char *name)
+{
+	unsigned int off = 0, on = 0;
+	const struct ev *e;
+	struct span s;
+
+	if (!rule(r, step(r, num, &s), "modules: %s: step", name))
+		return;
+	for_each_event(e, s, EV_MMIO) {
+		if (e->iova != CR0)
+			continue;
+		if (e->val & CR0_SMMUEN)
+			on++;
+		else if (!on)
+			off++;
+	}
+	rule(r, off >= 2 && on, "modules: %s: the SMMU is off, and on again", name);
+}
+
+void check_modules(struct run *r)
+{
+	modules_use(r, STEP_MODULES_DMA, STEP_MODULES_TLBI, "at first");
+	modules_reload(r, STEP_MODULES_RELOAD, "reload");
+	modules_use(r, STEP_MODULES_DMA_AGAIN, STEP_MODULES_TLBI_AGAIN, "again");
+	modules_reload(r, STEP_MODULES_RELOAD_AGAIN, "reload again");
+}
+#endif

@@ -6,6 +6,14 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define NO_FWB_STEPS(X)				\
+	X(STEP_NO_FWB_RUN,	0x01, "run")
+
+E2E_CASE(no_fwb, 17, "no-fwb", NO_FWB_STEPS);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define IDR3_FWB	(1u << 8)
@@ -26,7 +34,7 @@ void case_no_fwb(void)
 
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
-	mark(CASE_NO_FWB, STEP_NO_FWB_RUN);
+	mark(STEP_NO_FWB_RUN);
 	ret = viommu_alloc(fd, d->id, s2);
 	check(ret == -EOPNOTSUPP, "no data: %d, expected %d", ret, -EOPNOTSUPP);
 	ret = viommu_alloc_data(fd, d->id, s2, IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
@@ -38,7 +46,8 @@ void case_no_fwb(void)
 	must(!dev_attach(d, s2), "attach to stage 2");
 	check(testdev_dma(d, GPA_BASE + OFF_PAGE_A) && pages_hit(&g) == 'A',
 	      "stage 2 alone: DMA lands in page A");
-	mark(CASE_NO_FWB, STEP_NO_FWB_DONE);
+	mark(STEP_DONE);
 	dev_close(d);
 	close(fd);
 }
+#endif

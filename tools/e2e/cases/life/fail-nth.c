@@ -16,6 +16,16 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 
+#include "case.h"
+
+#define FAIL_NTH_STEPS(X)			\
+	X(STEP_FAIL_NTH_RUN,	0x01, "run")
+
+E2E_CASE(fail_nth, 20, "fail-nth", FAIL_NTH_STEPS,
+	 .needs = NEEDS_SHARE | NEEDS_SMMU_VMID8, .devices = 3,
+	 .refuses = true, .unlimited = true);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab"
@@ -767,7 +777,7 @@ static void bed_init(void)
 
 static void bed_free(void)
 {
-	mark(CASE_FAIL_NTH, STEP_FAIL_NTH_DONE);
+	mark(STEP_DONE);
 	dev_close(b.d);
 	dev_close(b.p);
 	close(b.fd);
@@ -780,7 +790,7 @@ static void bed_free(void)
 static void try_all(void)
 {
 	bed_init();
-	mark(CASE_FAIL_NTH, STEP_FAIL_NTH_RUN);
+	mark(STEP_FAIL_NTH_RUN);
 	try_vm();
 	try_vsmmus();
 	try_attachments();
@@ -794,12 +804,6 @@ void case_fail_nth(void)
 	static struct usage u;
 	struct slabs slabs;
 
-	if (!share_expected() || e2e.idr0 & IDR0_VMID16)
-		skip("VMIDs do not run out");
-	if (num_testdevs < 3)
-		skip("three test devices are needed");
-	/* The runner has a time limit */
-	alarm(0);
 	usage_read(&u);
 	faults_init();
 	/* What is left of the first time can be of use from then on */
@@ -815,3 +819,4 @@ void case_fail_nth(void)
 	check(!u.vmids && !u.pins, "%u VMIDs and %d references to pins are left",
 	      u.vmids, u.pins);
 }
+#endif

@@ -11,6 +11,18 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "case.h"
+
+/* Once for each kill */
+#define KILL_STEPS(X)				\
+	X(STEP_KILL_RUN,	0x01, "run")	\
+	X(STEP_KILL_DEAD,	0x02, "dead")	\
+	X(STEP_KILL_END,	0x03, "end")	\
+	X(STEP_KILL_REUSE,	0x04, "reuse")
+
+E2E_CASE(kill, 23, "kill", KILL_STEPS, .needs = NEEDS_KVM | NEEDS_EDU);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define KILLS		6
@@ -78,7 +90,7 @@ static void kill_one(struct guest *g, unsigned int *turns)
 	pid_t pid;
 
 	*turns = 0;
-	mark(CASE_KILL, STEP_KILL_RUN);
+	mark(STEP_KILL_RUN);
 	pid = fork();
 	must(pid >= 0, "fork");
 	if (!pid)
@@ -87,14 +99,14 @@ static void kill_one(struct guest *g, unsigned int *turns)
 	usleep(random() % KILL_WITHIN_US);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	mark(CASE_KILL, STEP_KILL_DEAD);
+	mark(STEP_KILL_DEAD);
 	pages_clear(g);
 	must(WIFSIGNALED(status) && *turns >= TURNS,
 	     "killed in the middle of things, after %u turns", *turns);
 	usleep(EDU_DELAY_MS * 1200);
 	check(pages_hit(g) == '-', "killed after %u turns: no DMA (in %c)",
 	      *turns, pages_hit(g));
-	mark(CASE_KILL, STEP_KILL_END);
+	mark(STEP_KILL_END);
 }
 
 void case_kill(void)
@@ -103,8 +115,6 @@ void case_kill(void)
 	static struct usage before;
 	unsigned int *turns, n;
 
-	if (e2e.kvm < 0)
-		skip("no KVM");
 	turns = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(turns != MAP_FAILED, "memory");
@@ -114,8 +124,49 @@ void case_kill(void)
 		kill_one(&g, turns);
 		usage_check(&before, "killed");
 	}
-	mark(CASE_KILL, STEP_KILL_REUSE);
+	mark(STEP_KILL_REUSE);
 	if (e2e.kvm_vmid_bits == 8)
 		vm_churn(ALL_VMIDS);
-	mark(CASE_KILL, STEP_KILL_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/* All 255, if no VM is pinned, less those that a rollover hides */
+static void all_come_back(struct run *r, const struct span *churn,
+			  const char *name)
+{
+	unsigned int distinct, tlbis;
+	bool found;
+
+	distinct = guest_vmids(churn, NONE, &found, &tlbis);
+	rule(r, distinct > 255 - CHURN_THREADS,
+	     "%s: in the end VMs get %u different VMIDs", name, distinct);
+}
+
+void check_kill(struct run *r)
+{
+	unsigned int kills = 0, tagged = 0, left = 0, late = 0;
+	struct span run, dead, all;
+	size_t from = 0;
+
+	while (step_after(r, STEP_KILL_RUN, from, &run) &&
+	       step_after(r, STEP_KILL_DEAD, run.last, &dead)) {
+		from = dead.last;
+		kills++;
+		tagged += cached_under(&run, guest_vmid(&run));
+		left += left_behind(&run) != NONE;
+		late += count(&dead, EV_XLATE) + count(&dead, EV_FAULT);
+	}
+	rule(r, kills == 6, "kill: %u kills", kills);
+	if (r->share)
+		rule(r, tagged == kills,
+		     "kill: in %u of them DMA under the VM's VMID", tagged);
+	rule(r, !left, "kill: %u leave entries in the SMMU's TLB", left);
+	rule(r, !late, "kill: %u accesses of the dead", late);
+	if (r->vmid8 && step(r, STEP_KILL_REUSE, &all))
+		all_come_back(r, &all, "kill");
+}
+#endif

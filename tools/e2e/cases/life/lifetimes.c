@@ -5,6 +5,27 @@
  */
 #include <unistd.h>
 
+#include "case.h"
+
+#define LIFETIMES_STEPS(X)						\
+	X(STEP_LIFETIMES_VM_FIRST,	0x01, "vm-closed-first")	\
+	X(STEP_LIFETIMES_VM_FIRST_DMA,	0x02, "vm-closed-first-dma")	\
+	X(STEP_LIFETIMES_VIOMMU_FIRST,	0x03, "viommu-destroyed-first")	\
+	X(STEP_LIFETIMES_VIOMMU_AGAIN,	0x04, "viommu-again")
+
+E2E_CASE(lifetimes, 9, "lifetimes", LIFETIMES_STEPS, .needs = NEEDS_KVM);
+
+#define ORPHAN_STEPS(X)				\
+	X(STEP_ORPHAN_TLBI,	0x01, "tlbi")	\
+	X(STEP_ORPHAN_UNBIND,	0x02, "unbind")	\
+	X(STEP_ORPHAN_CHURN,	0x03, "churn")	\
+	X(STEP_ORPHAN_DMA,	0x04, "dma")	\
+	X(STEP_ORPHAN_CLOSE,	0x05, "close")	\
+	X(STEP_ORPHAN_REUSE,	0x06, "reuse")
+
+E2E_CASE(orphan, 13, "orphan", ORPHAN_STEPS, .needs = NEEDS_KVM, .devices = 2);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 static void vm_first(void)
@@ -22,9 +43,9 @@ static void vm_first(void)
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 	must(dma_lands(&g, d) == 'A', "DMA before");
 
-	mark(CASE_LIFETIMES, STEP_LIFETIMES_VM_FIRST);
+	mark(STEP_LIFETIMES_VM_FIRST);
 	vm_close(&g.vm);
-	mark(CASE_LIFETIMES, STEP_LIFETIMES_VM_FIRST_DMA);
+	mark(STEP_LIFETIMES_VM_FIRST_DMA);
 	check(dma_lands(&g, d) == 'A', "VM closed first: DMA goes on");
 	dev_close(d);
 	/* Now the VM is gone, the vSMMU still there */
@@ -51,7 +72,7 @@ static void viommu_first(void)
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 	must(dma_lands(&g, d) == 'A', "DMA before");
 
-	mark(CASE_LIFETIMES, STEP_LIFETIMES_VIOMMU_FIRST);
+	mark(STEP_LIFETIMES_VIOMMU_FIRST);
 	must(!dev_attach(d, s2), "attach to stage 2");
 	vsmmu_destroy(&v);
 	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
@@ -59,14 +80,14 @@ static void viommu_first(void)
 	check(testdev_dma(d, GPA_BASE + OFF_PAGE_B) && pages_hit(&g) == 'B',
 	      "vIOMMU destroyed first: DMA by stage 2 goes on");
 
-	mark(CASE_LIFETIMES, STEP_LIFETIMES_VIOMMU_AGAIN);
+	mark(STEP_LIFETIMES_VIOMMU_AGAIN);
 	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
 	check(v.out_flags == out, "another vSMMU of the VM: %#x, was %#x",
 	      v.out_flags, out);
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 	check(dma_lands(&g, d) == 'A', "DMA through the other vSMMU");
 	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
-	mark(CASE_LIFETIMES, STEP_LIFETIMES_DONE);
+	mark(STEP_DONE);
 
 	dev_close(d);
 	close(fd);
@@ -93,8 +114,6 @@ void case_orphan(void)
 	struct vsmmu v;
 	struct guest g;
 
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
 	guest_init(&g, fd, true);
 	dev_open(a, fd, &g.vm);
 	dev_open(b, fd, NULL);
@@ -104,23 +123,81 @@ void case_orphan(void)
 	vsmmu_init(&v, &g, a, s2, &g.s1, ask_flags());
 	must(!dev_attach(a, v.trans), "attach A to nested translate");
 	must(!dev_attach(b, v.bypass), "attach B to nested bypass");
-	mark(CASE_ORPHAN, STEP_ORPHAN_TLBI);
+	mark(STEP_ORPHAN_TLBI);
 	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
 
-	mark(CASE_ORPHAN, STEP_ORPHAN_UNBIND);
+	mark(STEP_ORPHAN_UNBIND);
 	dev_close(a);
 	vm_close(&g.vm);
-	mark(CASE_ORPHAN, STEP_ORPHAN_CHURN);
+	mark(STEP_ORPHAN_CHURN);
 	vm_churn(roll ? 300 : 20);
-	mark(CASE_ORPHAN, STEP_ORPHAN_DMA);
+	mark(STEP_ORPHAN_DMA);
 	pages_clear(&g);
 	check(testdev_dma(b, GPA_BASE + OFF_PAGE_C) && pages_hit(&g) == 'C',
 	      "DMA of the device that is left");
 
-	mark(CASE_ORPHAN, STEP_ORPHAN_CLOSE);
+	mark(STEP_ORPHAN_CLOSE);
 	dev_close(b);
 	close(fd);
-	mark(CASE_ORPHAN, STEP_ORPHAN_REUSE);
+	mark(STEP_ORPHAN_REUSE);
 	vm_churn(roll ? 260 : 20);
-	mark(CASE_ORPHAN, STEP_ORPHAN_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+void check_lifetimes(struct run *r)
+{
+	struct span dma, end, again;
+	int kvm;
+
+	if (!rule(r, step(r, STEP_LIFETIMES_VM_FIRST_DMA, &dma) &&
+		     step(r, STEP_LIFETIMES_VIOMMU_FIRST, &end) &&
+		     step(r, STEP_LIFETIMES_VIOMMU_AGAIN, &again),
+		  "lifetimes: steps"))
+		return;
+	rule(r, count(&dma, EV_XLATE), "lifetimes: DMA after the VM's files");
+	kvm = guest_vmid(&end);
+	rule(r, kvm > 0 && guest_vmid(&again) == kvm,
+	     "lifetimes: the VM keeps its VMID %d", kvm);
+	if (!r->share)
+		return;
+	rule(r, commanded(&end, "CMD_TLBI_S12_VMALL", kvm),
+	     "lifetimes: the SMMU forgets VMID %d when its vSMMU ends", kvm);
+	rule(r, smmu_vmid(&again) == kvm,
+	     "lifetimes: the next vSMMU has the VM's VMID again");
+}
+
+void check_orphan(struct run *r)
+{
+	unsigned int i, distinct, tlbis, ignored;
+	struct span s[STEP_ORPHAN_REUSE + 1];
+	bool taken, back;
+	int kvm;
+
+	for (i = STEP_ORPHAN_TLBI; i <= STEP_ORPHAN_REUSE; i++)
+		if (!step(r, i, &s[i])) {
+			rule(r, false, "orphan: step %u", i);
+			return;
+		}
+	kvm = guest_vmid(&s[STEP_ORPHAN_TLBI]);
+	distinct = guest_vmids(&s[STEP_ORPHAN_CHURN], kvm, &taken, &tlbis);
+	guest_vmids(&s[STEP_ORPHAN_REUSE], kvm, &back, &ignored);
+	rule(r, kvm > 0, "orphan: the VM had VMID %d", kvm);
+	rule(r, !r->vmid8 || distinct < tlbis,
+	     "orphan: %u VMs had %u numbers", tlbis, distinct);
+	rule(r, taken == (r->vmid8 && !r->share),
+	     "orphan: the dead VM's number was%s given to another VM",
+	     taken ? "" : " not");
+	if (!r->share)
+		return;
+	rule(r, smmu_vmid(&s[STEP_ORPHAN_DMA]) == kvm,
+	     "orphan: the device that is left is still under it");
+	rule(r, commanded(&s[STEP_ORPHAN_CLOSE], "CMD_TLBI_S12_VMALL", kvm),
+	     "orphan: the SMMU forgets it when the device has gone");
+	rule(r, back == r->vmid8, "orphan: afterwards it %s",
+	     r->vmid8 ? "comes back" : "is not needed");
+}
+#endif

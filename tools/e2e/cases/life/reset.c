@@ -7,6 +7,20 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define RESET_STEPS(X)					\
+	X(STEP_RESET_BEFORE,	0x01, "before")		\
+	X(STEP_RESET_CANNOT,	0x02, "cannot")		\
+	X(STEP_RESET_RESET,	0x03, "reset")		\
+	X(STEP_RESET_AFTER,	0x04, "after")		\
+	X(STEP_RESET_TLBI,	0x05, "tlbi")		\
+	X(STEP_RESET_UNDER_WAY,	0x06, "under-way")	\
+	X(STEP_RESET_END,	0x07, "end")
+
+E2E_CASE(reset, 26, "reset", RESET_STEPS, .needs = NEEDS_KVM);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 static struct dev *dev_on_own_bus(void)
@@ -22,10 +36,10 @@ static struct dev *dev_on_own_bus(void)
 /* A new page each time, and the one that a TLBI lets the device look up anew */
 static void works_after(struct guest *g, struct dev *d, u64 page)
 {
-	mark(CASE_RESET, STEP_RESET_AFTER);
+	mark(STEP_RESET_AFTER);
 	check(dma_lands(g, d) == 'A', "DMA to the old page");
 	check(dma_lands_at(g, d, PAGE_IOVA('B')) == 'B', "DMA to a new page");
-	mark(CASE_RESET, STEP_RESET_TLBI);
+	mark(STEP_RESET_TLBI);
 	s1_map(&g->s1, page);
 	vm_exec(&g->vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
 	check(dma_lands(g, d) == (btm_expected() ? 'C' : 'A'),
@@ -36,7 +50,7 @@ static void cannot(struct dev *d)
 {
 	int ret;
 
-	mark(CASE_RESET, STEP_RESET_CANNOT);
+	mark(STEP_RESET_CANNOT);
 	ret = dev_reset(d);
 	check(ret == -EINVAL, "a device of the root bus: %d, expected %d", ret,
 	      -EINVAL);
@@ -60,7 +74,7 @@ static void under_way(struct guest *g)
 
 	edu_fill(g);
 	check(edu_lands(g, false) == 'B', "DMA that takes its time");
-	mark(CASE_RESET, STEP_RESET_UNDER_WAY);
+	mark(STEP_RESET_UNDER_WAY);
 	hit = edu_lands(g, true);
 	check(hit == '-' || hit == 'B', "it arrives or is lost: in %c", hit);
 	check(edu_lands(g, false) == 'B', "DMA afterwards");
@@ -89,11 +103,11 @@ void case_reset(void)
 	must(!dev_attach(a, va.trans) && !dev_attach(d, vd.trans) &&
 	     !dev_attach(&edu, ve.trans), "attach to nested translate");
 
-	mark(CASE_RESET, STEP_RESET_BEFORE);
+	mark(STEP_RESET_BEFORE);
 	must(dma_lands(&g, a) == 'A' && dma_lands(&g, d) == 'A', "DMA of both");
 	cannot(a);
 	check(dma_lands(&g, a) == 'A', "its DMA goes on");
-	mark(CASE_RESET, STEP_RESET_RESET);
+	mark(STEP_RESET_RESET);
 	check(!dev_reset(d), "a device of a bus of its own is reset");
 	works_after(&g, d, OFF_PAGE_C);
 	under_way(&g);
@@ -103,7 +117,32 @@ void case_reset(void)
 	dev_close(&edu);
 	close(fd);
 	vm_close(&g.vm);
-	mark(CASE_RESET, STEP_RESET_END);
+	mark(STEP_RESET_END);
 	usage_check(&before, "after resets");
-	mark(CASE_RESET, STEP_RESET_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+void check_reset(struct run *r)
+{
+	struct span s[STEP_RESET_END + 1], all;
+	int kvm, vmid;
+
+	if (!steps(r, STEP_RESET_BEFORE, STEP_RESET_END, s,
+		   "reset"))
+		return;
+	kvm = guest_vmid(&s[STEP_RESET_TLBI]);
+	all = between(&s[STEP_RESET_BEFORE], &s[STEP_RESET_END]);
+	vmid = smmu_vmid(&all);
+	rule(r, vmid > 0 && kvm > 0 && (vmid == kvm) == r->share,
+	     "reset: all devices have VMID %d, the VM has %d", vmid, kvm);
+	rule(r, smmu_vmid(&s[STEP_RESET_AFTER]) == vmid,
+	     "reset: the SMMU caches under it afterwards");
+	rule(r, !count(&s[STEP_RESET_RESET], EV_CMD),
+	     "reset: is no reason for a command to the SMMU");
+	nothing_left(r, &s[STEP_RESET_BEFORE], &s[STEP_RESET_END], "reset");
+}
+#endif

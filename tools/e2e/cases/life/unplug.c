@@ -8,14 +8,28 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
+#include "case.h"
+
+/* Three rounds: unbound, removed, removed and killed */
+#define UNPLUG_STEPS(X)				\
+	X(STEP_UNPLUG_BEFORE,	0x01, "before")	\
+	X(STEP_UNPLUG_ASKED,	0x02, "asked")	\
+	X(STEP_UNPLUG_GONE,	0x03, "gone")	\
+	X(STEP_UNPLUG_BACK,	0x04, "back")	\
+	X(STEP_UNPLUG_TLBI,	0x05, "tlbi")	\
+	X(STEP_UNPLUG_END,	0x06, "end")
+
+E2E_CASE(unplug, 25, "unplug", UNPLUG_STEPS, .needs = NEEDS_KVM, .devices = 2);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define PCI		"/sys/bus/pci"
-#define PCI_DEVICES	PCI "/devices"
 #define ASK_MS		5000
 
 /**
@@ -100,16 +114,16 @@ static void answered(unsigned int r, bool unbind)
 	removal_init(&removal, a, unbind);
 	dev_on_request(a, removal.asked);
 
-	mark(CASE_UNPLUG, ROUND(r, STEP_UNPLUG_BEFORE));
+	mark(ROUND(r, STEP_UNPLUG_BEFORE));
 	must(!dev_attach(a, va.trans) && !dev_attach(b, vb.trans),
 	     "attach both to nested translate");
 	must(dma_lands(&g, a) == 'A' && dma_lands(&g, b) == 'A', "DMA of both");
 	vm_exec(&g.vm, GUEST_NOP, 0, 0);
-	mark(CASE_UNPLUG, ROUND(r, STEP_UNPLUG_ASKED));
+	mark(ROUND(r, STEP_UNPLUG_ASKED));
 	removal_start(&removal);
 	check(dma_lands_at(&g, a, PAGE_IOVA('B')) == 'B',
 	      "until then its DMA goes on");
-	mark(CASE_UNPLUG, ROUND(r, STEP_UNPLUG_GONE));
+	mark(ROUND(r, STEP_UNPLUG_GONE));
 	dev_close(a);
 	removal_end(&removal);
 	check(dev_exists(a) == unbind && !dev_probed(a), "it is gone");
@@ -120,10 +134,10 @@ static void answered(unsigned int r, bool unbind)
 	bring_back(a);
 	dev_open(a, fd, &g.vm);
 	vsmmu_join(&va, &va, a, &g.s1);
-	mark(CASE_UNPLUG, ROUND(r, STEP_UNPLUG_BACK));
+	mark(ROUND(r, STEP_UNPLUG_BACK));
 	must(!dev_attach(a, va.trans), "attach to nested translate");
 	check(dma_lands_at(&g, a, PAGE_IOVA('A')) == 'A', "DMA when it is back");
-	mark(CASE_UNPLUG, ROUND(r, STEP_UNPLUG_TLBI));
+	mark(ROUND(r, STEP_UNPLUG_TLBI));
 	vm_exec(&g.vm, GUEST_TLBI_ALL, 0, 0);
 
 	dev_close(a);
@@ -165,7 +179,7 @@ static void unanswered(unsigned int r)
 
 	removal_init(&removal, d, false);
 	must(!pipe(ready), "pipe");
-	mark(CASE_UNPLUG, ROUND(r, STEP_UNPLUG_BEFORE));
+	mark(ROUND(r, STEP_UNPLUG_BEFORE));
 	pid = fork();
 	must(pid >= 0, "fork");
 	if (!pid)
@@ -186,22 +200,101 @@ void case_unplug(void)
 {
 	static struct usage before;
 
-	if (e2e.kvm < 0)
-		skip("no KVM");
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
 	usage_read(&before);
 	note("its driver is unbound:");
 	answered(0, true);
-	mark(CASE_UNPLUG, ROUND(0, STEP_UNPLUG_END));
+	mark(ROUND(0, STEP_UNPLUG_END));
 	usage_check(&before, "unbound");
 	note("it is removed:");
 	answered(1, false);
-	mark(CASE_UNPLUG, ROUND(1, STEP_UNPLUG_END));
+	mark(ROUND(1, STEP_UNPLUG_END));
 	usage_check(&before, "removed");
 	note("it is removed from a user that does not answer:");
 	unanswered(2);
-	mark(CASE_UNPLUG, ROUND(2, STEP_UNPLUG_END));
+	mark(ROUND(2, STEP_UNPLUG_END));
 	usage_check(&before, "removed and killed");
-	mark(CASE_UNPLUG, STEP_UNPLUG_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/* A CFGI_STE of @sid, and a SYNC after it */
+static bool ste_changed(const struct span *s, u32 sid)
+{
+	const struct ev *e;
+	bool found = false;
+
+	for_each_event(e, *s, EV_CMD) {
+		found |= !strcmp(e->op, "CMD_CFGI_STE") && e->sid == sid;
+		if (found && !strcmp(e->op, "CMD_SYNC"))
+			return true;
+	}
+	return false;
+}
+
+static bool accessed(const struct span *s, u32 sid)
+{
+	const struct ev *e;
+
+	for_each_event(e, *s, EV_XLATE)
+		if (e->sid == sid)
+			return true;
+	return false;
+}
+
+/* The STE of the device that does DMA when its user is asked */
+static void ste_gone(struct run *r, const struct span *asked,
+		     const struct span *gone, const char *name)
+{
+	const struct ev *e = trace_next(&r->t, EV_XLATE, NULL, asked->first,
+					asked->last);
+	bool ok = e && ste_changed(gone, e->sid) && !accessed(gone, e->sid);
+
+	rule(r, ok, "%s: the STE of the device that is gone is too", name);
+}
+
+static void unplug_round(struct run *r, unsigned int round, const char *name)
+{
+	struct span s[STEP_UNPLUG_END + 1], all;
+	unsigned int i, used = 0;
+	int vmid, kvm;
+
+	if (!steps(r, ROUND(round, STEP_UNPLUG_BEFORE),
+		   ROUND(round, STEP_UNPLUG_END), s, name))
+		return;
+	all = between(&s[STEP_UNPLUG_BEFORE], &s[STEP_UNPLUG_END]);
+	vmid = smmu_vmid(&all);
+	kvm = guest_vmid(&s[STEP_UNPLUG_TLBI]);
+	rule(r, vmid > 0 && kvm > 0 && (vmid == kvm) == r->share,
+	     "%s: both devices have VMID %d from first to last, the VM %d",
+	     name, vmid, kvm);
+	for (i = STEP_UNPLUG_BEFORE; i <= STEP_UNPLUG_BACK; i++)
+		used += smmu_vmid(&s[i]) == vmid;
+	rule(r, used == STEP_UNPLUG_BACK, "%s: in each of %u steps", name,
+	     used);
+	ste_gone(r, &s[STEP_UNPLUG_ASKED], &s[STEP_UNPLUG_GONE], name);
+	nothing_left(r, &s[STEP_UNPLUG_BEFORE], &s[STEP_UNPLUG_END], name);
+}
+
+void check_unplug(struct run *r)
+{
+	struct span first, end, all;
+	int vmid, kvm;
+	bool found;
+
+	unplug_round(r, 0, "unplug: unbound");
+	unplug_round(r, 1, "unplug: removed");
+	found = step(r, ROUND(2, STEP_UNPLUG_BEFORE), &first) &&
+		step(r, ROUND(2, STEP_UNPLUG_END), &end);
+	if (!rule(r, found, "unplug: killed: steps"))
+		return;
+	all = between(&first, &end);
+	vmid = smmu_vmid(&all);
+	kvm = guest_vmid(&all);
+	rule(r, vmid > 0 && kvm > 0 && (vmid == kvm) == r->share,
+	     "unplug: killed: the device had VMID %d, the VM %d", vmid, kvm);
+	nothing_left(r, &first, &end, "unplug: killed");
+}
+#endif

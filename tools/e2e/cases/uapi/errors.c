@@ -9,6 +9,25 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "case.h"
+
+#define ERRORS_STEPS(X)				\
+	X(STEP_ERRORS_RUN,	0x01, "run")
+
+E2E_CASE(errors, 8, "uapi-errors", ERRORS_STEPS, .devices = 2);
+
+#define WIDTH_STEPS(X)				\
+	X(STEP_WIDTH_RUN,	0x01, "run")
+
+E2E_CASE(width, 10, "uapi-width", WIDTH_STEPS,
+	 .needs = NEEDS_KVM_VMID16 | NEEDS_SMMU_VMID8);
+
+#define PKVM_STEPS(X)				\
+	X(STEP_PKVM_RUN,	0x01, "run")
+
+E2E_CASE(pkvm, 12, "uapi-pkvm", PKVM_STEPS, .needs = NEEDS_PROTECTED);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define UNKNOWN_FLAG	(1u << 31)
@@ -230,13 +249,11 @@ static void with_vm(void)
 
 void case_errors(void)
 {
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
-	mark(CASE_ERRORS, STEP_ERRORS_RUN);
+	mark(STEP_ERRORS_RUN);
 	without_vm();
 	if (e2e.kvm >= 0)
 		with_vm();
-	mark(CASE_ERRORS, STEP_ERRORS_DONE);
+	mark(STEP_DONE);
 }
 
 /* A VM that asks where the machine as a whole cannot share */
@@ -266,19 +283,16 @@ static void cannot_share(const char *why)
 /* For an SMMU with 8-bit VMIDs under CPUs with 16 */
 void case_width(void)
 {
-	if (e2e.kvm_vmid_bits < 16 || e2e.idr0 & IDR0_VMID16)
-		skip("the CPUs' VMIDs are not wider than the SMMU's");
-	mark(CASE_WIDTH, STEP_WIDTH_RUN);
+	mark(STEP_WIDTH_RUN);
 	cannot_share("VMIDs wider than the SMMU's");
-	mark(CASE_WIDTH, STEP_WIDTH_DONE);
+	mark(STEP_DONE);
 }
 
 /* For a kernel booted with kvm-arm.mode=protected */
 void case_pkvm(void)
 {
-	if (!e2e.protected)
-		skip("KVM is not protected");
-	mark(CASE_PKVM, STEP_PKVM_RUN);
+	mark(STEP_PKVM_RUN);
 	cannot_share("protected KVM");
-	mark(CASE_PKVM, STEP_PKVM_DONE);
+	mark(STEP_DONE);
 }
+#endif

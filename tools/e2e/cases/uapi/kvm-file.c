@@ -8,6 +8,22 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define KVM_FILE_STEPS(X)					\
+	X(STEP_KVM_FILE_DEL,		0x01, "file-del")	\
+	X(STEP_KVM_FILE_ADD,		0x02, "file-add")	\
+	X(STEP_KVM_FILE_OTHER_TLBI,	0x03, "other-vm-tlbi")	\
+	X(STEP_KVM_FILE_OWN_TLBI,	0x04, "own-tlbi")	\
+	X(STEP_KVM_FILE_AGAIN,		0x05, "viommu-again")	\
+	X(STEP_KVM_FILE_CLOSED,		0x06, "vm-closed")	\
+	X(STEP_KVM_FILE_UNBIND,		0x07, "unbind")		\
+	X(STEP_KVM_FILE_REBIND,		0x08, "rebind")		\
+	X(STEP_KVM_FILE_END,		0x09, "end")
+
+E2E_CASE(kvm_file, 24, "kvm-file", KVM_FILE_STEPS, .needs = NEEDS_KVM);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define CROWD	8
@@ -49,7 +65,7 @@ static void only_vfio_holds(struct vsmmu *v)
 		vm_create(&vm[i], g->mem, PAGE);
 		vm_exec(&vm[i], GUEST_NOP, 0, 0);
 	}
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_CLOSED);
+	mark(STEP_KVM_FILE_CLOSED);
 	again(v, "its VM is closed");
 	check(dma_lands(g, v->d) == 'B', "DMA through the third vSMMU");
 	for (i = 0; i < CROWD; i++)
@@ -76,10 +92,10 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 	char hit;
 	int ret;
 
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_DEL);
+	mark(STEP_KVM_FILE_DEL);
 	vm_del_file(&g->vm, d->fd);
 	check(dma_lands(g, d) == 'A', "deleted: DMA goes on");
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_ADD);
+	mark(STEP_KVM_FILE_ADD);
 	vm_add_file(other, d->fd);
 	d->vm = other;
 	check(dma_lands_at(g, d, PAGE_IOVA('C')) == 'C',
@@ -88,10 +104,10 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 	check(ret == -EINVAL, "bound through another file: %d, expected %d",
 	      ret, -EINVAL);
 
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_OTHER_TLBI);
+	mark(STEP_KVM_FILE_OTHER_TLBI);
 	change(g, other, OFF_PAGE_B);
 	check(dma_lands(g, d) == 'A', "not the other VM's TLBI...");
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_OWN_TLBI);
+	mark(STEP_KVM_FILE_OWN_TLBI);
 	change(g, &g->vm, OFF_PAGE_B);
 	hit = dma_lands(g, d);
 	check(hit == (btm_expected() ? 'B' : 'A'),
@@ -100,7 +116,7 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 
 	vsmmu_tlbi_all(v);
 	check(dma_lands(g, d) == 'B', "so is its command");
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_AGAIN);
+	mark(STEP_KVM_FILE_AGAIN);
 	again(v, "bound, then added to another VM");
 	check(dma_lands(g, d) == 'B', "DMA through the new vSMMU");
 	only_vfio_holds(v);
@@ -125,10 +141,10 @@ void case_kvm_file(void)
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 	while_bound(&v, &other.vm);
 
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_UNBIND);
+	mark(STEP_KVM_FILE_UNBIND);
 	dev_close(d);
 	vsmmu_destroy(&v);
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_REBIND);
+	mark(STEP_KVM_FILE_REBIND);
 	dev_open(d, fd, &other.vm);
 	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
 	must(!dev_attach(d, v.trans), "attach to nested translate");
@@ -137,7 +153,37 @@ void case_kvm_file(void)
 	dev_close(d);
 	close(fd);
 	vm_close(&other.vm);
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_END);
+	mark(STEP_KVM_FILE_END);
 	usage_check(&before, "all closed");
-	mark(CASE_KVM_FILE, STEP_KVM_FILE_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+void check_kvm_file(struct run *r)
+{
+	struct span s[STEP_KVM_FILE_END + 1], all;
+	int own, other, vmid;
+
+	if (!steps(r, STEP_KVM_FILE_DEL, STEP_KVM_FILE_END, s,
+		   "kvm-file"))
+		return;
+	own = guest_vmid(&s[STEP_KVM_FILE_OWN_TLBI]);
+	other = guest_vmid(&s[STEP_KVM_FILE_OTHER_TLBI]);
+	rule(r, own > 0 && other > 0 && own != other,
+	     "kvm-file: the VMs have %d and %d", own, other);
+	all = between(&s[STEP_KVM_FILE_DEL], &s[STEP_KVM_FILE_UNBIND]);
+	vmid = smmu_vmid(&all);
+	rule(r, vmid > 0 && (vmid == own) == r->share,
+	     "kvm-file: the device has %d until it is unbound", vmid);
+	vmid = smmu_vmid(&s[STEP_KVM_FILE_REBIND]);
+	rule(r, vmid > 0 && (vmid == other) == r->share,
+	     "kvm-file: and %d when it is bound for the other VM", vmid);
+	nothing_left(r, &s[STEP_KVM_FILE_DEL], &s[STEP_KVM_FILE_REBIND],
+		     "kvm-file: unbound");
+	nothing_left(r, &s[STEP_KVM_FILE_REBIND], &s[STEP_KVM_FILE_END],
+		     "kvm-file: closed");
+}
+#endif

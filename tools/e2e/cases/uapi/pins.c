@@ -9,6 +9,22 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define PINS_STEPS(X)				\
+	X(STEP_PINS_RUN,	0x01, "run")
+
+E2E_CASE(pins, 11, "uapi-pins", PINS_STEPS,
+	 .needs = NEEDS_KVM_VMID8, .devices = 2);
+
+#define RATE_STEPS(X)						\
+	X(STEP_RATE_FREE,	0x01, "churn-without-pins")	\
+	X(STEP_RATE_TAKEN,	0x02, "churn-with-all-pins")
+
+E2E_CASE(rate, 30, "rollover-rate", RATE_STEPS,
+	 .needs = NEEDS_KVM_VMID8, .devices = 2, .unlimited = true);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define ENTRIES_8_BIT	256
@@ -79,13 +95,9 @@ static void take_all(bool churn)
 	struct guest mem;
 	struct vm vm;
 
-	if (e2e.kvm_vmid_bits != 8)
-		skip("the CPUs' VMIDs do not run out");
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
 	guest_init(&mem, fd, false);
 	if (churn) {
-		mark(CASE_RATE, STEP_RATE_FREE);
+		mark(STEP_RATE_FREE);
 		vm_churn(CHURN_FREE);
 	}
 	for (pins = 0; pins < max; pins++) {
@@ -105,9 +117,9 @@ static void take_all(bool churn)
 	vm_close(&vm);
 
 	if (churn) {
-		mark(CASE_RATE, STEP_RATE_TAKEN);
+		mark(STEP_RATE_TAKEN);
 		vm_churn(CHURN_TAKEN);
-		mark(CASE_RATE, STEP_RATE_DONE);
+		mark(STEP_DONE);
 	}
 	other_vm(fd, other);
 	must(!iommufd_destroy(fd, last), "one is given back");
@@ -118,16 +130,62 @@ static void take_all(bool churn)
 
 void case_pins(void)
 {
-	mark(CASE_PINS, STEP_PINS_RUN);
+	mark(STEP_PINS_RUN);
 	take_all(false);
-	mark(CASE_PINS, STEP_PINS_DONE);
+	mark(STEP_DONE);
 }
 
 /* Besides, many VMs run before and then */
 void case_rate(void)
 {
-	/* The runner has a time limit */
-	alarm(0);
 	take_all(e2e.patched);
-	mark(CASE_RATE, STEP_RATE_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/*
+ * How many VMs, each of which executes one TLBI, KVM has VMIDs for between one
+ * rollover and the next: the fewest of a step, 0 if there is only one rollover.
+ */
+static unsigned int vms_per_rollover(const struct span *s)
+{
+	unsigned int vms = 0, least = 0, rollovers = 0;
+	const struct ev *e;
+
+	for_each_event(e, *s, EV_TLBI) {
+		vms += by_guest(e);
+		if (!is_rollover(e))
+			continue;
+		if (rollovers++ && (!least || vms < least))
+			least = vms;
+		vms = 0;
+	}
+	return least;
+}
+
+/* I7: with as many pins as there can be, about twice as many rollovers */
+void check_rate(struct run *r)
+{
+	unsigned int free, taken, used, tlbis;
+	struct span s;
+	bool found;
+
+	if (!r->share)
+		return;
+	if (!rule(r, step(r, STEP_RATE_FREE, &s), "rollover-rate: steps"))
+		return;
+	free = vms_per_rollover(&s);
+	if (!rule(r, step(r, STEP_RATE_TAKEN, &s), "rollover-rate: steps"))
+		return;
+	taken = vms_per_rollover(&s);
+	used = guest_vmids(&s, NONE, &found, &tlbis);
+	rule(r, free && taken && 2 * taken + 2 * CHURN_THREADS >= free,
+	     "rollover-rate: a rollover every %u VMs, with all pins taken every %u",
+	     free, taken);
+	rule(r, used <= taken + 2 * CHURN_THREADS,
+	     "rollover-rate: then %u VMs use %u VMIDs", tlbis, used);
+}
+#endif

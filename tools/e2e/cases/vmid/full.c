@@ -11,6 +11,16 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define FULL_STEPS(X)				\
+	X(STEP_FULL_ATTACH,	0x01, "attach")	\
+	X(STEP_FULL_DMA,	0x02, "dma")	\
+	X(STEP_FULL_FREE,	0x03, "free")
+
+E2E_CASE(full, 21, "full", FULL_STEPS, .needs = NEEDS_SMMU_VMID8);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define NUMBERS		255
@@ -36,7 +46,7 @@ static void as_before(struct guest *g, struct vsmmu *v)
 {
 	char hit;
 
-	mark(CASE_FULL, STEP_FULL_DMA);
+	mark(STEP_FULL_DMA);
 	hit = dma_lands(g, v->d);
 	check(hit == 'A', "DMA in %c, expected A", hit);
 
@@ -65,8 +75,6 @@ void case_full(void)
 	u32 last;
 	char hit;
 
-	if (e2e.idr0 & IDR0_VMID16)
-		skip("the SMMU's VMIDs do not run out");
 	guest_init(&g, fd, false);
 	dev_open(d, fd, NULL);
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
@@ -79,11 +87,11 @@ void case_full(void)
 	vsmmu_init(&v[1], &g, d, s2, &second, 0);
 	last = fill(fd, d);
 
-	mark(CASE_FULL, STEP_FULL_ATTACH);
+	mark(STEP_FULL_ATTACH);
 	ret = dev_attach(d, v[1].trans);
 	if (!e2e.patched) {
 		check(!ret, "attach to the other vSMMU: %d", ret);
-		mark(CASE_FULL, STEP_FULL_DONE);
+		mark(STEP_DONE);
 		goto out;
 	}
 	check(ret == -ENOSPC, "attach to the other vSMMU: %d, expected %d", ret,
@@ -91,13 +99,30 @@ void case_full(void)
 	as_before(&g, &v[0]);
 
 	must(!iommufd_destroy(fd, last), "free a number");
-	mark(CASE_FULL, STEP_FULL_FREE);
+	mark(STEP_FULL_FREE);
 	ret = dev_attach(d, v[1].trans);
 	check(!ret, "attach with a number free: %d", ret);
 	hit = dma_lands(&g, d);
 	check(hit == 'A', "DMA in %c, expected A", hit);
-	mark(CASE_FULL, STEP_FULL_DONE);
+	mark(STEP_DONE);
 out:
 	dev_close(d);
 	close(fd);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+void check_full(struct run *r)
+{
+	struct span s;
+	size_t stes;
+
+	if (!rule(r, step(r, STEP_FULL_ATTACH, &s), "full: step"))
+		return;
+	stes = trace_count(s.t, EV_CMD, "CMD_CFGI_STE", s.first, s.last);
+	rule(r, !stes == r->patched,
+	     "full: the attach without a VMID writes %zu STEs", stes);
+}
+#endif

@@ -10,6 +10,15 @@
  */
 #include <unistd.h>
 
+#include "case.h"
+
+#define ISOLATION_STEPS(X)			\
+	X(STEP_ISOLATION_DMA,	0x01, "dma")
+
+E2E_CASE(isolation, 5, "isolation", ISOLATION_STEPS,
+	 .needs = NEEDS_KVM, .devices = 3);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define TABLES	48
@@ -66,8 +75,6 @@ void case_isolation(void)
 	int fd = iommufd_open(), s2[TABLES];
 	struct party p[3];
 
-	if (num_testdevs < 3)
-		skip("three test devices are needed");
 	party_init(&p[2], fd, &testdev[2], false);
 	must(!ioas_map(fd, p[2].g.ioas, p[2].g.mem + OFF_PAGE_A, PAGE,
 		       DMA_IOVA), "map the common IOVA");
@@ -78,7 +85,7 @@ void case_isolation(void)
 	for (i = 0; i < 2; i++)
 		party_init(&p[i], fd, &testdev[i], true);
 
-	mark(CASE_ISOLATION, STEP_ISOLATION_DMA);
+	mark(STEP_ISOLATION_DMA);
 	for (i = 0; i < TABLES; i++) {
 		must(!dev_attach(p[2].d, s2[i]), "attach the third device");
 		all_to(p, true);
@@ -88,7 +95,7 @@ void case_isolation(void)
 		vm_exec(&p[i & 1].g.vm, GUEST_TLBI_ALL, 0, 0);
 		bad_bypass += interleave(p, GPA_BASE + OFF_PAGE_A);
 	}
-	mark(CASE_ISOLATION, STEP_ISOLATION_DONE);
+	mark(STEP_DONE);
 	check(!bad_trans, "translated: each in its own page (%u astray)",
 	      bad_trans);
 	check(!bad_bypass, "bypassing: each in its own page (%u astray)",
@@ -100,3 +107,51 @@ void case_isolation(void)
 	for (i = 0; i < 2; i++)
 		vm_close(&p[i].g.vm);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/* Which StreamID a VMID or a page belongs to */
+struct owner {
+	u64 key;
+	u32 sid;
+};
+
+static bool owned(struct owner *o, unsigned int *n, unsigned int max, u64 key,
+		  u32 sid)
+{
+	unsigned int i;
+
+	for (i = 0; i < *n; i++)
+		if (o[i].key == key)
+			return o[i].sid == sid;
+	if (*n == max)
+		return false;
+	o[(*n)++] = (struct owner){ key, sid };
+	return true;
+}
+
+void check_isolation(struct run *r)
+{
+	unsigned int pages = 0, vmids = 0, bad_pages = 0, bad_vmids = 0;
+	struct owner page[16], vmid[128];
+	const struct ev *e;
+	struct span s;
+
+	if (!rule(r, step(r, STEP_ISOLATION_DMA, &s),
+		  "isolation: step"))
+		return;
+	for_each_event(e, s, EV_XLATE)
+		bad_pages += !owned(page, &pages, 16, e->pa & PAGE_MASK,
+				    e->sid);
+	for_each_event(e, s, EV_INSERT)
+		bad_vmids += !owned(vmid, &vmids, 128, e->vmid, e->sid);
+	rule(r, pages == 3 && !bad_pages,
+	     "isolation: %u pages, %u accesses to another device's", pages,
+	     bad_pages);
+	rule(r, vmids >= 3 && !bad_vmids,
+	     "isolation: %u VMIDs, %u inserts under another device's", vmids,
+	     bad_vmids);
+}
+#endif

@@ -11,6 +11,18 @@
  */
 #include <unistd.h>
 
+#include "case.h"
+
+#define MOVE_STEPS(X)					\
+	X(STEP_MOVE_HAMMER,	0x01, "hammer")		\
+	X(STEP_MOVE_NESTED,	0x04, "hammer-nested")	\
+	X(STEP_MOVE_REMAP,	0x02, "remap")		\
+	X(STEP_MOVE_DMA,	0x03, "dma")
+
+E2E_CASE(move, 16, "move", MOVE_STEPS,
+	 .needs = NEEDS_KVM_VMID8 | NEEDS_SMMU_VMID8, .devices = 3);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define MAX_VMID	255
@@ -51,10 +63,6 @@ void case_move(void)
 	struct vsmmu v;
 	int i;
 
-	if (e2e.kvm_vmid_bits != 8 || e2e.idr0 & IDR0_VMID16)
-		skip("the CPUs' VMIDs do not meet the SMMU's own");
-	if (num_testdevs < 3)
-		skip("three test devices are needed");
 	guest_init(&gd, fd, false);
 	guest_init(&gn, fd, false);
 	guest_init(&mem, fd, false);
@@ -79,22 +87,22 @@ void case_move(void)
 	/* KVM's go upward: the next one is that of the last table */
 	vm_churn(MAX_VMID - TABLES - 1);
 
-	mark(CASE_MOVE, STEP_MOVE_NESTED);
+	mark(STEP_MOVE_NESTED);
 	hammer_start(&hn, gn.mem + OFF_PAGE_A);
 	for (i = TABLES - 1; i >= 0; i--) {
 		must(!dev_attach(direct, tables[i]), "attach to stage 2");
-		mark(CASE_MOVE, STEP_MOVE_HAMMER);
+		mark(STEP_MOVE_HAMMER);
 		hammer_start(&hd, gd.mem + OFF_PAGE_A);
 		hammer_wait(&hd, 1);
 		got += one_vm(fd, d, &mem);
 		hammer_wait(&hd, 2);
 		hammer_stop(&hd);
 	}
-	mark(CASE_MOVE, STEP_MOVE_NESTED);
+	mark(STEP_MOVE_NESTED);
 	got += one_vm(fd, d, &mem);
 	hammer_wait(&hn, 2);
 	hammer_stop(&hn);
-	mark(CASE_MOVE, STEP_MOVE_REMAP);
+	mark(STEP_MOVE_REMAP);
 	check(got == TABLES + 1, "%u of %u VMs get what they ask for", got,
 	      TABLES + 1);
 	note("the device on stage 2:");
@@ -111,12 +119,53 @@ void case_move(void)
 	s1_map(&gn.s1, OFF_PAGE_B);
 	must(!viommu_invalidate(fd, v.viommu, CMD_TLBI_NH_ALL, 0),
 	     "the guest's command");
-	mark(CASE_MOVE, STEP_MOVE_DMA);
+	mark(STEP_MOVE_DMA);
 	check(dma_lands(&gd, direct) == 'B', "unmap works after the move");
 	check(dma_lands(&gn, nested) == 'B',
 	      "a guest's command works after the move");
-	mark(CASE_MOVE, STEP_MOVE_DONE);
+	mark(STEP_DONE);
 	dev_close(direct);
 	dev_close(nested);
 	close(fd);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/* True if what the SMMU cached for one of the devices was under two VMIDs */
+static bool moved(const struct span *s, int asid)
+{
+	const struct ev *e;
+	int vmid = NONE;
+
+	for_each_event(e, *s, EV_INSERT)
+		if (e->asid == asid && e->iova == DMA_IOVA)
+			add_vmid(&vmid, e->vmid);
+	return vmid == SEVERAL;
+}
+
+void check_move(struct run *r)
+{
+	unsigned int steps = 0, moves = 0;
+	struct span s, all;
+	size_t from = 0;
+
+	if (!rule(r, all_steps(r, &all), "move: steps"))
+		return;
+	while (step_after(r, STEP_MOVE_HAMMER, from, &s)) {
+		from = s.last;
+		steps++;
+		moves += moved(&s, TRACE_NONE);
+	}
+	rule(r, steps >= 64 && moves == (r->share ? steps : 0),
+	     "move: %u of %u stage-2 tables changed their VMIDs", moves, steps);
+	rule(r, moved(&all, GUEST_ASID) == r->share,
+	     "move: the vSMMU %s its VMID", r->share ? "changed" : "kept");
+	rule(r, count(&all, EV_DMA_END) && !count(&all, EV_FAULT),
+	     "move: %zu DMAs meanwhile, %zu faults", count(&all, EV_DMA_END),
+	     count(&all, EV_FAULT));
+	rule(r, step(r, STEP_MOVE_DMA, &s) && walked(&s),
+	     "move: the vSMMU's device walks again after the guest's command");
+}
+#endif

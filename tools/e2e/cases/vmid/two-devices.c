@@ -7,6 +7,21 @@
  */
 #include <unistd.h>
 
+#include "case.h"
+
+#define TWO_DEVICES_STEPS(X)					\
+	X(STEP_TWO_DEVICES_DMA,		0x01, "dma")		\
+	X(STEP_TWO_DEVICES_TLBI,	0x02, "tlbi")		\
+	X(STEP_TWO_DEVICES_CMD,		0x03, "guest-command")	\
+	X(STEP_TWO_DEVICES_MAPPED,	0x04, "mapped")		\
+	X(STEP_TWO_DEVICES_REMAP,	0x05, "remap")		\
+	X(STEP_TWO_DEVICES_ONE,		0x06, "one-goes")	\
+	X(STEP_TWO_DEVICES_END,		0x07, "end")
+
+E2E_CASE(two_devices, 27, "two-devices", TWO_DEVICES_STEPS,
+	 .needs = NEEDS_KVM, .devices = 2);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 #define OTHER_ASID	(GUEST_ASID + 1)
@@ -21,17 +36,17 @@ static void invalidate_both(struct vsmmu *va, struct vsmmu *vb,
 	const bool btm = btm_expected();
 	struct guest *g = va->g;
 
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_DMA);
+	mark(STEP_TWO_DEVICES_DMA);
 	check(dma_lands(g, va->d) == 'A' && dma_lands(g, vb->d) == 'B',
 	      "each device in its own page");
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_TLBI);
+	mark(STEP_TWO_DEVICES_TLBI);
 	s1_map(&g->s1, OFF_PAGE_B);
 	s1_map(sb, OFF_PAGE_C);
 	vm_exec(&g->vm, GUEST_TLBI_ALL, 0, 0);
 	check(dma_lands(g, va->d) == (btm ? 'B' : 'A') &&
 	      dma_lands(g, vb->d) == (btm ? 'C' : 'B'),
 	      "one TLBI %s", btm ? "is for both" : "is for neither");
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_CMD);
+	mark(STEP_TWO_DEVICES_CMD);
 	vsmmu_tlbi_all(va);
 	check(dma_lands(g, va->d) == 'B' && dma_lands(g, vb->d) == 'C',
 	      "one command is for both");
@@ -47,10 +62,10 @@ static void remap(struct vsmmu *va, struct dev *b)
 	s1_map(&g->s1, EXTRA_OFF);
 	vsmmu_tlbi_all(va);
 	must(!dev_attach(b, va->s2), "attach to stage 2");
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_MAPPED);
+	mark(STEP_TWO_DEVICES_MAPPED);
 	must(dma_lands(g, va->d) == 'A' && dma_lands_at(g, b, EXTRA) == 'A',
 	     "both are cached");
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_REMAP);
+	mark(STEP_TWO_DEVICES_REMAP);
 	must(!ioas_unmap(fd, g->ioas, EXTRA, PAGE), "unmap");
 	must(!ioas_map(fd, g->ioas, g->mem + OFF_PAGE_B, PAGE, EXTRA),
 	     "map another page there");
@@ -65,7 +80,7 @@ static void one_goes(struct vsmmu *va, struct vsmmu *vb)
 
 	must(!dev_attach(vb->d, vb->trans), "attach to nested translate");
 	usage_read(&both);
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_ONE);
+	mark(STEP_TWO_DEVICES_ONE);
 	dev_close(va->d);
 	check(dma_lands(g, vb->d) == 'C', "one goes, the other's DMA goes on");
 	usage_read(&one);
@@ -82,8 +97,6 @@ void case_two_devices(void)
 	struct stage1 sb;
 	struct guest g;
 
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
 	usage_read(&before);
 	guest_init(&g, fd, true);
 	s1_init(&sb, g.mem, OFF_S1_SECOND, OTHER_ASID);
@@ -104,7 +117,71 @@ void case_two_devices(void)
 	dev_close(b);
 	close(fd);
 	vm_close(&g.vm);
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_END);
+	mark(STEP_TWO_DEVICES_END);
 	usage_check(&before, "both gone");
-	mark(CASE_TWO_DEVICES, STEP_TWO_DEVICES_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+/* The VMID under which the SMMU cached for one device */
+static int vmid_of(const struct span *s, u32 sid)
+{
+	const struct ev *e;
+	int vmid = NONE;
+
+	for_each_event(e, *s, EV_INSERT)
+		if (e->sid == sid)
+			vmid = vmid == NONE || vmid == e->vmid ? e->vmid :
+								 SEVERAL;
+	return vmid;
+}
+
+/* The devices of the first and the last access of a step */
+static void both_sids(const struct span *s, u32 *first, u32 *last)
+{
+	const struct ev *e;
+
+	*first = TRACE_NO_SID;
+	*last = TRACE_NO_SID;
+	for_each_event(e, *s, EV_XLATE) {
+		if (*first == TRACE_NO_SID)
+			*first = e->sid;
+		*last = e->sid;
+	}
+}
+
+void check_two_devices(struct run *r)
+{
+	struct span s[STEP_TWO_DEVICES_END + 1];
+	const struct span *remap = &s[STEP_TWO_DEVICES_REMAP];
+	bool both;
+	u32 a, b;
+	int kvm, va, vb;
+
+	if (!steps(r, STEP_TWO_DEVICES_DMA,
+		   STEP_TWO_DEVICES_END, s, "two-devices"))
+		return;
+	both_sids(&s[STEP_TWO_DEVICES_DMA], &a, &b);
+	kvm = guest_vmid(&s[STEP_TWO_DEVICES_TLBI]);
+	va = vmid_of(&s[STEP_TWO_DEVICES_DMA], a);
+	vb = vmid_of(&s[STEP_TWO_DEVICES_DMA], b);
+	rule(r, a != b && va > 0 && va == vb && (va == kvm) == r->share,
+	     "two-devices: both have VMID %d, the VM has %d", va, kvm);
+
+	va = vmid_of(&s[STEP_TWO_DEVICES_MAPPED], a);
+	vb = vmid_of(&s[STEP_TWO_DEVICES_MAPPED], b);
+	rule(r, va > 0 && vb > 0 && (va != vb) == r->share,
+	     "two-devices: nested %d, stage 2 only %d", va, vb);
+	both = commanded(remap, "CMD_TLBI_S2_IPA", va) &&
+	       commanded(remap, "CMD_TLBI_S2_IPA", vb);
+	rule(r, both, "two-devices: an unmap invalidates under both");
+	va = smmu_vmid(&s[STEP_TWO_DEVICES_ONE]);
+	rule(r, va > 0 && (va == kvm) == r->share,
+	     "two-devices: the one that stays has VMID %d", va);
+	nothing_left(r, &s[STEP_TWO_DEVICES_DMA], &s[STEP_TWO_DEVICES_END],
+		     "two-devices");
+}
+#endif

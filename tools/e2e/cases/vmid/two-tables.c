@@ -9,6 +9,20 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+#define TWO_TABLES_STEPS(X)					\
+	X(STEP_TWO_TABLES_DMA_FIRST,	0x01, "dma-first")	\
+	X(STEP_TWO_TABLES_DMA_SECOND,	0x02, "dma-second")	\
+	X(STEP_TWO_TABLES_DMA_AGAIN,	0x03, "dma-again")	\
+	X(STEP_TWO_TABLES_TLBI,		0x04, "tlbi")		\
+	X(STEP_TWO_TABLES_DMA_TLBI,	0x05, "dma-after-tlbi")	\
+	X(STEP_TWO_TABLES_END,		0x06, "end")
+
+E2E_CASE(two_tables, 29, "two-tables", TWO_TABLES_STEPS,
+	 .needs = NEEDS_KVM, .devices = 2);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 /* A device in its own memory, and not in the other's */
@@ -20,11 +34,11 @@ static bool keeps_apart(struct vsmmu *v, struct vsmmu *other, char page)
 
 static void dma(unsigned int r, struct vsmmu *a, struct vsmmu *b)
 {
-	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_FIRST));
+	mark(ROUND(r, STEP_TWO_TABLES_DMA_FIRST));
 	check(keeps_apart(a, b, 'A'), "the first device in its own memory");
-	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_SECOND));
+	mark(ROUND(r, STEP_TWO_TABLES_DMA_SECOND));
 	check(keeps_apart(b, a, 'A'), "the second device in its own memory");
-	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_AGAIN));
+	mark(ROUND(r, STEP_TWO_TABLES_DMA_AGAIN));
 	check(keeps_apart(a, b, 'A'), "the first one is where it was");
 }
 
@@ -36,9 +50,9 @@ static void invalidate(unsigned int r, struct vsmmu *a, struct vsmmu *b,
 
 	s1_map(&a->g->s1, OFF_PAGE_B);
 	s1_map(&b->g->s1, OFF_PAGE_B);
-	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_TLBI));
+	mark(ROUND(r, STEP_TWO_TABLES_TLBI));
 	vm_exec(vm, GUEST_TLBI_ALL, 0, 0);
-	mark(CASE_TWO_TABLES, ROUND(r, STEP_TWO_TABLES_DMA_TLBI));
+	mark(ROUND(r, STEP_TWO_TABLES_DMA_TLBI));
 	check(keeps_apart(a, b, expected), "after the VM's TLBI the first in %c",
 	      expected);
 	check(keeps_apart(b, a, 'A'), "and the second still in A");
@@ -83,8 +97,6 @@ void case_two_tables(void)
 	int fd = iommufd_open();
 	struct guest ga, gb;
 
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
 	usage_read(&before);
 	guest_init(&ga, fd, true);
 	guest_init(&gb, fd, false);
@@ -97,7 +109,50 @@ void case_two_tables(void)
 	dev_close(b);
 	close(fd);
 	vm_close(&ga.vm);
-	mark(CASE_TWO_TABLES, STEP_TWO_TABLES_END);
+	mark(STEP_TWO_TABLES_END);
 	usage_check(&before, "both gone");
-	mark(CASE_TWO_TABLES, STEP_TWO_TABLES_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+static void two_tables_round(struct run *r, unsigned int round,
+			     const char *name)
+{
+	struct span s[STEP_TWO_TABLES_DMA_TLBI + 1];
+	const struct span *dma = &s[STEP_TWO_TABLES_DMA_FIRST];
+	const struct span *dma2 = &s[STEP_TWO_TABLES_DMA_SECOND];
+	const struct span *again = &s[STEP_TWO_TABLES_DMA_AGAIN];
+	int first, second, kvm;
+
+	if (!steps(r, ROUND(round, STEP_TWO_TABLES_DMA_FIRST),
+		   ROUND(round, STEP_TWO_TABLES_DMA_TLBI), s, name))
+		return;
+	first = smmu_vmid(dma);
+	second = smmu_vmid(dma2);
+	kvm = guest_vmid(&s[STEP_TWO_TABLES_TLBI]);
+	rule(r, kvm > 0 && first > 0 && (first == kvm) == r->share,
+	     "%s: the first has VMID %d, the VM %d", name, first, kvm);
+	rule(r, second > 0 && second != first && second != kvm,
+	     "%s: the second has VMID %d", name, second);
+	rule(r, landed(dma) && landed(dma) != landed(dma2),
+	     "%s: a page each", name);
+	rule(r, landed(again) == landed(dma), "%s: the first keeps its page",
+	     name);
+}
+
+void check_two_tables(struct run *r)
+{
+	struct span first, end;
+	bool found;
+
+	two_tables_round(r, 0, "two-tables: one first");
+	two_tables_round(r, 1, "two-tables: the other first");
+	found = step(r, STEP_TWO_TABLES_DMA_FIRST, &first) &&
+		step(r, STEP_TWO_TABLES_END, &end);
+	if (rule(r, found, "two-tables: steps"))
+		nothing_left(r, &first, &end, "two-tables");
+}
+#endif

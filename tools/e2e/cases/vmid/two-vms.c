@@ -10,6 +10,20 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "case.h"
+
+/* Two rounds each: one comes first, then the other */
+#define TWO_VMS_STEPS(X)					\
+	X(STEP_TWO_VMS_DMA_FIRST,	0x01, "dma-first")	\
+	X(STEP_TWO_VMS_DMA_SECOND,	0x02, "dma-second")	\
+	X(STEP_TWO_VMS_TLBI_FIRST,	0x03, "tlbi-first")	\
+	X(STEP_TWO_VMS_TLBI_SECOND,	0x04, "tlbi-second")	\
+	X(STEP_TWO_VMS_END,		0x05, "end")
+
+E2E_CASE(two_vms, 28, "two-vms", TWO_VMS_STEPS,
+	 .needs = NEEDS_KVM, .devices = 2);
+
+#ifdef E2E_INIT
 #include "e2e.h"
 
 /* One VM and its device; all share an iommufd and memory */
@@ -51,16 +65,16 @@ static void in_order(unsigned int r, struct side *a, struct side *b, int s2)
 	must(!dev_attach(a->d, a->v.trans) && !dev_attach(b->d, b->v.trans),
 	     "attach both to nested translate");
 
-	mark(CASE_TWO_VMS, ROUND(r, STEP_TWO_VMS_DMA_FIRST));
+	mark(ROUND(r, STEP_TWO_VMS_DMA_FIRST));
 	check(dma_lands(g, a->d) == first, "the first VM's DMA in A");
-	mark(CASE_TWO_VMS, ROUND(r, STEP_TWO_VMS_DMA_SECOND));
+	mark(ROUND(r, STEP_TWO_VMS_DMA_SECOND));
 	hit = dma_lands(g, b->d);
 	check(hit == second, "the second VM's DMA in %c, expected %c", hit,
 	      second);
-	mark(CASE_TWO_VMS, ROUND(r, STEP_TWO_VMS_TLBI_FIRST));
+	mark(ROUND(r, STEP_TWO_VMS_TLBI_FIRST));
 	hit = after_tlbi(b, a, OFF_PAGE_C);
 	check(hit == second, "not by the first VM's TLBI: DMA in %c", hit);
-	mark(CASE_TWO_VMS, ROUND(r, STEP_TWO_VMS_TLBI_SECOND));
+	mark(ROUND(r, STEP_TWO_VMS_TLBI_SECOND));
 	hit = after_tlbi(b, b, OFF_PAGE_C);
 	check(hit == second, "nor by its own: DMA in %c", hit);
 	vsmmu_tlbi_all(&b->v);
@@ -88,10 +102,6 @@ void case_two_vms(void)
 	struct guest g;
 	int s2;
 
-	if (e2e.kvm < 0)
-		skip("no KVM");
-	if (num_testdevs < 2)
-		skip("two test devices are needed");
 	usage_read(&before);
 	guest_init(&g, iommufd_open(), false);
 	side_init(&one, &g, &testdev[0], 0);
@@ -107,7 +117,51 @@ void case_two_vms(void)
 	close(g.iommufd);
 	vm_close(&one.vm);
 	vm_close(&two.vm);
-	mark(CASE_TWO_VMS, STEP_TWO_VMS_END);
+	mark(STEP_TWO_VMS_END);
 	usage_check(&before, "both VMs gone");
-	mark(CASE_TWO_VMS, STEP_TWO_VMS_DONE);
+	mark(STEP_DONE);
 }
+#endif
+
+#ifdef E2E_CHECK
+#include "check.h"
+
+static void two_vms_round(struct run *r, unsigned int round, const char *name)
+{
+	struct span s[STEP_TWO_VMS_TLBI_SECOND + 1];
+	const struct span *dma = &s[STEP_TWO_VMS_DMA_FIRST];
+	const struct span *dma2 = &s[STEP_TWO_VMS_DMA_SECOND];
+	int first, second, vm, vm2;
+	bool hit;
+
+	if (!steps(r, ROUND(round, STEP_TWO_VMS_DMA_FIRST),
+		   ROUND(round, STEP_TWO_VMS_TLBI_SECOND), s, name))
+		return;
+	first = smmu_vmid(dma);
+	second = smmu_vmid(dma2);
+	vm = guest_vmid(&s[STEP_TWO_VMS_TLBI_FIRST]);
+	vm2 = guest_vmid(&s[STEP_TWO_VMS_TLBI_SECOND]);
+	rule(r, first > 0 && vm > 0 && vm2 > 0 && (first == vm) == r->share,
+	     "%s: VMs %d and %d, the first device %d", name, vm, vm2, first);
+	if (r->patched) {
+		rule(r, second > 0 && second != first && second != vm2,
+		     "%s: the second device has neither, but %d", name, second);
+		return;
+	}
+	hit = !walked(dma2) && landed(dma2) == landed(dma);
+	rule(r, hit, "%s: the second hits what the first has cached", name);
+}
+
+void check_two_vms(struct run *r)
+{
+	struct span first, end;
+	bool found;
+
+	two_vms_round(r, 0, "two-vms: one first");
+	two_vms_round(r, 1, "two-vms: the other first");
+	found = step(r, STEP_TWO_VMS_DMA_FIRST, &first) &&
+		step(r, STEP_TWO_VMS_END, &end);
+	if (rule(r, found, "two-vms: steps"))
+		nothing_left(r, &first, &end, "two-vms");
+}
+#endif
