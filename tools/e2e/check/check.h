@@ -112,5 +112,8 @@ bool cached_under(const struct span *s, int vmid);
 /* The rule that between the beginning of @first and that of @end nothing is */
 void nothing_left(struct run *r, const struct span *first,
 		  const struct span *end, const char *name);
+/* The same of steps */
+void nothing_left_at(struct run *r, unsigned int first, unsigned int end,
+		     const char *name);
 
 #endif

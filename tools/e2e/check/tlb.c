@@ -95,3 +95,12 @@ void nothing_left(struct run *r, const struct span *first,
 	rule(r, vmid == NONE, "%s: nothing is left in the SMMU's TLB (%d)",
 	     name, vmid);
 }
+
+void nothing_left_at(struct run *r, unsigned int first, unsigned int end,
+		     const char *name)
+{
+	struct span a, b;
+
+	if (rule(r, step(r, first, &a) && step(r, end, &b), "%s: steps", name))
+		nothing_left(r, &a, &b, name);
+}

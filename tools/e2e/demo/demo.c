@@ -15,8 +15,6 @@ E2E_CASE(demo, DEMO_NUMBER, "demo", DEMO_STEPS, .needs = NEEDS_KVM, .devices = 3
 #include "e2e.h"
 
 #define VMS		3
-#define CMD_TLBI_NH_VA	0x12ull
-#define CMD_ASID(asid)	((u64)(asid) << 48)
 
 struct party {
 	struct guest g;

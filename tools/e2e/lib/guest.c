@@ -2,6 +2,7 @@
 /* Guests and virtual SMMUs, put together the way a VMM does. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/mman.h>
 
 #include "boot.h"
@@ -10,7 +11,6 @@
 #include "report.h"
 
 #define VSID_BASE	0x100
-#define CMD_TLBI_NH_ALL	0x10ull
 
 void *guest_memory(void)
 {
@@ -54,6 +54,17 @@ void guest_free(struct guest *g)
 	munmap(g->mem, GUEST_SIZE);
 }
 
+void guest_end(struct guest *g, struct dev *d, unsigned int step,
+	       const struct usage *before)
+{
+	dev_close(d);
+	close(g->iommufd);
+	vm_close(&g->vm);
+	mark(step);
+	usage_check(before, "all closed");
+	mark(STEP_DONE);
+}
+
 /* A vDEVICE and the nested page tables of a device behind @v */
 static void add_device(struct vsmmu *v, struct dev *d, struct stage1 *s1)
 {
@@ -79,7 +90,6 @@ static void add_device(struct vsmmu *v, struct dev *d, struct stage1 *s1)
 void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
 		struct stage1 *s1, int flags)
 {
-	struct e2e_viommu_data data = { .flags = flags < 0 ? 0 : flags };
 	int ret;
 
 	memset(v, 0, sizeof(*v));
@@ -89,12 +99,9 @@ void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
 	if (flags < 0)
 		ret = viommu_alloc(g->iommufd, d->id, s2);
 	else
-		ret = viommu_alloc_data(g->iommufd, d->id, s2,
-					IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
-					sizeof(data));
+		ret = viommu_ask(g->iommufd, d->id, s2, flags, &v->out_flags);
 	must(ret > 0, "VIOMMU_ALLOC, flags %d: %d", flags, ret);
 	v->viommu = ret;
-	v->out_flags = data.out_flags;
 	add_device(v, d, s1);
 }
 
@@ -107,12 +114,9 @@ void vsmmu_join(struct vsmmu *v, const struct vsmmu *first, struct dev *d,
 
 int vsmmu_insist(struct guest *g, struct dev *d, u32 s2)
 {
-	struct e2e_viommu_data data = { .flags = E2E_SHARE_VMID };
-	int ret;
+	u32 out;
+	int ret = viommu_ask(g->iommufd, d->id, s2, E2E_SHARE_VMID, &out);
 
-	ret = viommu_alloc_data(g->iommufd, d->id, s2,
-				IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
-				sizeof(data));
 	if (ret < 0)
 		return ret;
 	must(!iommufd_destroy(g->iommufd, ret), "destroy the vIOMMU");

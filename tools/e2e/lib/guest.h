@@ -7,6 +7,7 @@
 
 #include "kvm.h"
 #include "s1.h"
+#include "usage.h"
 #include "vfio.h"
 
 /**
@@ -54,6 +55,12 @@ void guest_init(struct guest *g, int iommufd, bool with_vm);
 void guest_init_in(struct guest *g, void *mem, int iommufd, bool with_vm);
 void *guest_memory(void);
 void guest_free(struct guest *g);
+/*
+ * The end of a case, whose last but one step is @step: the last device, the iommufd
+ * and the VM are closed, and what the kernel has given out is as in @before
+ */
+void guest_end(struct guest *g, struct dev *d, unsigned int step,
+	       const struct usage *before);
 /* Ask for nothing (-1: no driver data at all) or for @flags. */
 void vsmmu_init(struct vsmmu *v, struct guest *g, struct dev *d, u32 s2,
 		struct stage1 *s1, int flags);

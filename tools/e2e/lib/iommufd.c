@@ -128,6 +128,16 @@ int viommu_alloc_data(int fd, u32 dev, u32 hwpt, u32 type, void *data, u32 len)
 	return ret ?: (int)cmd.out_viommu_id;
 }
 
+int viommu_ask(int fd, u32 dev, u32 hwpt, u32 flags, u32 *out)
+{
+	struct e2e_viommu_data data = { .flags = flags };
+	int ret = viommu_alloc_data(fd, dev, hwpt, IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+				    &data, sizeof(data));
+
+	*out = data.out_flags;
+	return ret;
+}
+
 int viommu_alloc(int fd, u32 dev, u32 hwpt)
 {
 	return viommu_alloc_data(fd, dev, hwpt, IOMMU_VIOMMU_TYPE_ARM_SMMUV3,

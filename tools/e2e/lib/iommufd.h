@@ -8,6 +8,12 @@
 #include "common.h"
 #include "uapi.h"
 
+/* A guest's commands, qword 0 */
+#define CMD_TLBI_NH_ALL		0x10ull
+#define CMD_TLBI_NH_ASID	0x11ull
+#define CMD_TLBI_NH_VA		0x12ull
+#define CMD_ASID(asid)		((u64)(asid) << 48)
+
 int iommufd_open(void);
 int iommufd_destroy(int fd, u32 id);
 int ioas_alloc(int fd);
@@ -18,6 +24,8 @@ int hwpt_alloc(int fd, u32 dev, u32 ioas, u32 flags);
 int hwpt_alloc_parent(int fd, u32 dev, u32 ioas);
 int hwpt_alloc_nested(int fd, u32 dev, u32 viommu, const u64 ste[2]);
 int viommu_alloc(int fd, u32 dev, u32 hwpt);
+/* With E2E_SHARE_VMID or nothing in @flags; what the kernel reports goes to @out */
+int viommu_ask(int fd, u32 dev, u32 hwpt, u32 flags, u32 *out);
 int viommu_alloc_data(int fd, u32 dev, u32 hwpt, u32 type, void *data,
 		      u32 len);
 int vdevice_alloc(int fd, u32 viommu, u32 dev, u64 vsid);

@@ -12,8 +12,8 @@ enum { EXIT_FAILED = 1, EXIT_SKIPPED = 4 };
 
 /* From here on this process runs @c */
 void report_begin(const struct e2e_case *c);
-/* It is over: the totals, and the end of the process */
-void report_end(void) __attribute__((noreturn));
+/* It is over: says how many checks there were, and ends the process */
+__attribute__((noreturn)) void report_end(void);
 
 /* A step begins: tell the console and, through the marker device, the trace. */
 void mark(unsigned int step);

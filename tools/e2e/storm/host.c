@@ -150,15 +150,12 @@ static void mover_end(unsigned int m)
 
 static int mover_ask(unsigned int m)
 {
-	struct e2e_viommu_data data = { .flags = ask_flags() };
-	int id;
+	u32 out;
+	int id = viommu_ask(host_fd, movers[m].d->id, movers[m].hwpt,
+			    ask_flags(), &out);
 
-	id = viommu_alloc_data(host_fd, movers[m].d->id, movers[m].hwpt,
-			       IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
-			       sizeof(data));
-	if (id > 0 && data.out_flags != flags_expected())
-		bad(&mover, BAD_ERROR, "a mover's vSMMU reports %#x",
-		    data.out_flags);
+	if (id > 0 && out != flags_expected())
+		bad(&mover, BAD_ERROR, "a mover's vSMMU reports %#x", out);
 	return id;
 }
 

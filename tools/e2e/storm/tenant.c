@@ -12,10 +12,6 @@
 #include "vms.h"
 
 #define CMD_CFGI_CD		0x05ull
-#define CMD_TLBI_NH_ALL		0x10ull
-#define CMD_TLBI_NH_ASID	0x11ull
-#define CMD_TLBI_NH_VA		0x12ull
-#define CMD_ASID(asid)		((u64)(asid) << 48)
 #define CMD_SID(sid)		((u64)(sid) << 32)
 #define VSID			0x100
 
@@ -448,10 +444,10 @@ static bool may_share(const struct vsm *v)
 
 static int ask(struct tenant *t, unsigned int n, u32 *flags)
 {
-	struct e2e_viommu_data data = { 0 };
 	unsigned int how = roll(&t->self, 4);
 	struct vsm *v = &t->v[n];
 	u32 hwpt = t->s2[v->s2].hwpt;
+	u32 asked = 0;
 	int id;
 
 	step(&t->self, "vsmmu", n, how);
@@ -459,18 +455,15 @@ static int ask(struct tenant *t, unsigned int n, u32 *flags)
 	if (!how)
 		return viommu_alloc(t->fd, t->d->id, hwpt);
 	if (how > 1 && t->has_vm)
-		data.flags = ask_flags();
-	id = viommu_alloc_data(t->fd, t->d->id, hwpt,
-			       IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
-			       sizeof(data));
-	*flags = data.out_flags;
-	if (id > 0 && *flags != (data.flags ? flags_expected() : 0) &&
+		asked = ask_flags();
+	id = viommu_ask(t->fd, t->d->id, hwpt, asked, flags);
+	if (id > 0 && *flags != (asked ? flags_expected() : 0) &&
 	    (*flags != flags_expected() || !btm_expected() || !t->has_vm))
 		bad(&t->self, BAD_ERROR, "a vSMMU reports %#x, asked %#x",
-		    *flags, data.flags);
-	if (id == -EBUSY && data.flags && may_share(&t->v[!n]))
+		    *flags, asked);
+	if (id == -EBUSY && asked && may_share(&t->v[!n]))
 		return -ENOSPC;
-	if (id > 0 && data.flags)
+	if (id > 0 && asked)
 		did(&t->self, OP_SHARE, 0);
 	return id;
 }

@@ -30,7 +30,6 @@ E2E_CASE(no_break_between, 18, "no-break-between", BETWEEN_STEPS);
 #define DELAYED_ROUNDS	4
 #define EDU_LEN		256
 #define TURNS		60
-#define CMD_TLBI_NH_ALL	0x10ull
 
 static void hammered(struct guest *g, struct dev *d, const u32 states[3])
 {

@@ -28,9 +28,6 @@ E2E_CASE(bench, BENCH_NUMBER, "bench", BENCH_STEPS, .needs = NEEDS_KVM);
 #define MANY		1100		/* and in the longer */
 #define CALLS		50		/* system calls in a batch */
 
-#define CMD_TLBI_NH_VA	0x12ull
-#define CMD_ASID(asid)	((u64)(asid) << 48)
-
 extern const char bench_code[], bench_code_end[];
 
 /*

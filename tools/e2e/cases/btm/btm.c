@@ -26,11 +26,6 @@ E2E_CASE(btm, 2, "btm", BTM_STEPS, .needs = NEEDS_KVM);
 #ifdef E2E_INIT
 #include "e2e.h"
 
-#define CMD_TLBI_NH_ALL		0x10ull
-#define CMD_TLBI_NH_ASID	0x11ull
-#define CMD_TLBI_NH_VA		0x12ull
-#define CMD_ASID(asid)		((u64)(asid) << 48)
-
 static const struct {
 	enum guest_op tlbi;
 	const char *name;

@@ -21,10 +21,10 @@ E2E_CASE(no_fwb, 17, "no-fwb", NO_FWB_STEPS);
 void case_no_fwb(void)
 {
 	struct iommu_hw_info_arm_smmuv3 info = { 0 };
-	struct e2e_viommu_data data = { .flags = E2E_SHARE_VMID };
 	struct dev *d = &testdev[0];
 	int fd = iommufd_open(), s2, ret;
 	struct guest g;
+	u32 out;
 
 	guest_init(&g, fd, e2e.kvm >= 0);
 	dev_open(d, fd, g.has_vm ? &g.vm : NULL);
@@ -37,11 +37,9 @@ void case_no_fwb(void)
 	mark(STEP_NO_FWB_RUN);
 	ret = viommu_alloc(fd, d->id, s2);
 	check(ret == -EOPNOTSUPP, "no data: %d, expected %d", ret, -EOPNOTSUPP);
-	ret = viommu_alloc_data(fd, d->id, s2, IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
-				&data, sizeof(data));
+	ret = viommu_ask(fd, d->id, s2, E2E_SHARE_VMID, &out);
 	check(ret == -EOPNOTSUPP, "asked: %d, expected %d", ret, -EOPNOTSUPP);
-	check(!data.out_flags, "asked: out_flags %#x, expected none",
-	      data.out_flags);
+	check(!out, "asked: out_flags %#x, expected none", out);
 
 	must(!dev_attach(d, s2), "attach to stage 2");
 	check(testdev_dma(d, GPA_BASE + OFF_PAGE_A) && pages_hit(&g) == 'A',

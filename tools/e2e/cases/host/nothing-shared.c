@@ -50,7 +50,6 @@ E2E_CASE(nothing, 7, "nothing-shared", NOTHING_STEPS,
 #include "e2e.h"
 
 #define MAP_IOVA	0x60000000ul
-#define CMD_TLBI_NH_VA	0x12ull
 #define HUGE_SIZE	(2 * SZ_2M)
 
 static void at(unsigned int r, unsigned int step)
@@ -276,8 +275,8 @@ void check_nothing(struct run *r)
 				    s.last),
 		     "nothing-shared: round %u: unmap invalidates", round);
 		rule(r, step(r, ROUND(round, STEP_NOTHING_TRANS_ATTACH), &s) &&
-			trace_count(&r->t, EV_CMD, "CMD_CFGI_STE", s.first,
-				    s.last),
+		     trace_count(&r->t, EV_CMD, "CMD_CFGI_STE", s.first,
+				 s.last),
 		     "nothing-shared: round %u: attach invalidates", round);
 	}
 	rule(r, rounds >= 2, "nothing-shared: %u rounds", rounds);

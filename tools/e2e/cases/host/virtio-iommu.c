@@ -45,9 +45,9 @@ static void check_requests(struct dev *d, int fd, u32 ioas, u32 hwpt)
 		{ "dirty tracking", IOMMU_HWPT_ALLOC_DIRTY_TRACKING },
 		{ "page table for PASIDs", IOMMU_HWPT_ALLOC_PASID },
 	};
-	struct e2e_viommu_data data = { .flags = E2E_SHARE_VMID };
 	struct iommu_hw_info_arm_smmuv3 info = { .idr = { 1 } };
 	size_t i;
+	u32 out;
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(page_tables); i++) {
@@ -57,11 +57,10 @@ static void check_requests(struct dev *d, int fd, u32 ioas, u32 hwpt)
 	}
 	ret = viommu_alloc(fd, d->id, hwpt);
 	check(ret == -EOPNOTSUPP, "vIOMMU: %d, expected %d", ret, -EOPNOTSUPP);
-	ret = viommu_alloc_data(fd, d->id, hwpt, IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
-				&data, sizeof(data));
-	check(ret == -EOPNOTSUPP && !data.out_flags,
+	ret = viommu_ask(fd, d->id, hwpt, E2E_SHARE_VMID, &out);
+	check(ret == -EOPNOTSUPP && !out,
 	      "vIOMMU that asks to share: %d, out_flags %#x, expected %d and 0",
-	      ret, data.out_flags, -EOPNOTSUPP);
+	      ret, out, -EOPNOTSUPP);
 	ret = dev_attach_pasid(d, ioas, 1);
 	check(ret == -EINVAL, "PASID to an IOAS: %d, expected %d", ret,
 	      -EINVAL);

@@ -36,13 +36,14 @@ E2E_CASE(fail_nth, 20, "fail-nth", FAIL_NTH_STEPS,
 #define MAX_POINTS	1000
 #define NUMBERS		255	/* of 8 bits */
 #define VSID		0x100
-#define CMD_TLBI_NH_ALL	0x10ull
 
 /**
  * struct trial - something to ask of the kernel
  * @what: for the report
- * @op: asks. 0 or an id, or -errno
- * @undo: takes it back; is given what @op returned
+ * @op: asks. 0 or an id, or -errno. NULL: @object is destroyed
+ * @undo: takes it back, if there is something; is given what @op returned
+ * @object: what is destroyed...
+ * @make: ...and makes it again
  * @before: what each try begins with, if anything
  * @points: how many allocations it has, at least
  * @sure: it must not fail for want of memory
@@ -51,6 +52,8 @@ struct trial {
 	const char *what;
 	int (*op)(void);
 	void (*undo)(int ret);
+	u32 *object;
+	int (*make)(void);
 	void (*before)(void);
 	unsigned int points;
 	bool sure;
@@ -207,6 +210,22 @@ static void judge(const struct trial *t, struct tally *y, unsigned int n,
 	}
 }
 
+static void make_again(const struct trial *t)
+{
+	int id = t->make();
+
+	must(id > 0, "what is to be destroyed: %d", id);
+	*t->object = id;
+}
+
+static void take_back(const struct trial *t, int ret)
+{
+	if (t->object)
+		make_again(t);
+	else if (t->undo)
+		t->undo(ret);
+}
+
 static void fail_each(const struct trial *t, struct tally *y)
 {
 	enum failure failure = ALLOCATION;
@@ -223,10 +242,10 @@ static void fail_each(const struct trial *t, struct tally *y)
 		if (t->before)
 			t->before();
 		arm(n);
-		ret = t->op();
+		ret = t->op ? t->op() : iommufd_destroy(b.fd, *t->object);
 		failure = disarm();
 		if (ret >= 0)
-			t->undo(ret);
+			take_back(t, ret);
 		judge(t, y, n, failure, ret);
 		usage_read(&is);
 		y->changed = !dma_ok() || !usage_same(&was, &is);
@@ -361,12 +380,10 @@ static void try_vm(void)
 
 static int ask(const struct dev *d, u32 s2, u32 flags)
 {
-	struct e2e_viommu_data data = { .flags = flags };
-	int id = viommu_alloc_data(b.fd, d->id, s2,
-				   IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
-				   sizeof(data));
+	u32 out;
+	int id = viommu_ask(b.fd, d->id, s2, flags, &out);
 
-	if (id > 0 && flags && data.out_flags != flags_expected())
+	if (id > 0 && flags && out != flags_expected())
 		return -EPROTO;
 	return id;
 }
@@ -421,11 +438,6 @@ static int op_s2(void)
 static int op_command(void)
 {
 	return viommu_invalidate(b.fd, b.v[0].viommu, CMD_TLBI_NH_ALL, 0);
-}
-
-static void undo_nothing(int ret)
-{
-	(void)ret;
 }
 
 static void no_vdevice(void)
@@ -536,7 +548,8 @@ static void try_attach(enum place x, enum place y, unsigned int points)
 {
 	char what[100];
 	const struct trial t = {
-		what, op_attach, undo_attach, NULL, points, .sure = y == NOWHERE
+		what, op_attach, undo_attach,
+		.points = points, .sure = y == NOWHERE
 	};
 
 	snprintf(what, sizeof(what), "from %s to %s", place_names[x],
@@ -554,7 +567,7 @@ static void try_attach(enum place x, enum place y, unsigned int points)
 static void try_attachments(void)
 {
 	static const struct trial command = {
-		"a guest's command", op_command, undo_nothing, .points = 1
+		"a guest's command", op_command, .points = 1
 	};
 
 	try_attach(NOWHERE, S2, 2);
@@ -577,55 +590,12 @@ static void try_attachments(void)
 
 /* Ends */
 
-static int op_destroy_trans(void)
-{
-	return iommufd_destroy(b.fd, b.v[0].trans);
-}
-
-static void undo_destroy_trans(int ret)
-{
-	(void)ret;
-	b.v[0].trans = op_trans();
-	must((int)b.v[0].trans > 0, "nested translate");
-}
-
-static int op_destroy_vdevice(void)
-{
-	return iommufd_destroy(b.fd, b.vdevice);
-}
-
-static void undo_destroy_vdevice(int ret)
-{
-	(void)ret;
-	b.vdevice = op_vdevice();
-	must((int)b.vdevice > 0, "vDEVICE");
-}
-
 /* A vSMMU with nothing on it */
 static u32 bare;
 
-static int op_destroy_viommu(void)
+static int op_s2_again(void)
 {
-	return iommufd_destroy(b.fd, bare);
-}
-
-static void undo_destroy_viommu(int ret)
-{
-	(void)ret;
-	bare = op_share();
-	must((int)bare > 0, "vSMMU");
-}
-
-static int op_destroy_s2(void)
-{
-	return iommufd_destroy(b.fd, b.s2[1]);
-}
-
-static void undo_destroy_s2(int ret)
-{
-	(void)ret;
-	b.s2[1] = hwpt_alloc_parent(b.fd, b.d->id, b.g.ioas);
-	must((int)b.s2[1] > 0, "stage 2");
+	return hwpt_alloc_parent(b.fd, b.d->id, b.g.ioas);
 }
 
 static void vsmmus_destroy(void)
@@ -643,24 +613,24 @@ static void vsmmus_destroy(void)
 static void try_ends(void)
 {
 	static const struct trial trans = {
-		"destroy a nested page table", op_destroy_trans,
-		undo_destroy_trans, .sure = true
+		"destroy a nested page table",
+		.object = &b.v[0].trans, .make = op_trans, .sure = true
 	}, vdevice = {
-		"destroy a vDEVICE", op_destroy_vdevice, undo_destroy_vdevice,
-		.sure = true
+		"destroy a vDEVICE",
+		.object = &b.vdevice, .make = op_vdevice, .sure = true
 	}, viommu = {
-		"destroy a vSMMU that shares", op_destroy_viommu,
-		undo_destroy_viommu, .sure = true
+		"destroy a vSMMU that shares",
+		.object = &bare, .make = op_share, .sure = true
 	}, s2 = {
-		"destroy a stage 2", op_destroy_s2, undo_destroy_s2,
-		.sure = true
+		"destroy a stage 2",
+		.object = &b.s2[1], .make = op_s2_again, .sure = true
 	};
 
 	try(&trans);
 	vdevice_on(0);
 	try(&vdevice);
 	vsmmus_destroy();
-	undo_destroy_viommu(0);
+	make_again(&viommu);
 	try(&viommu);
 	undo_object(bare);
 	try(&s2);
@@ -749,7 +719,7 @@ static void faults_init(void)
 
 static void bed_init(void)
 {
-	int id;
+	int id, i;
 
 	b.d = &testdev[0];
 	b.p = &testdev[1];
@@ -767,9 +737,11 @@ static void bed_init(void)
 	id = ioas_alloc(b.fd);
 	must(id > 0, "IOAS");
 	b.empty = id;
-	undo_destroy_s2(0);
-	b.s2[0] = b.s2[1];
-	undo_destroy_s2(0);
+	for (i = 0; i < 2; i++) {
+		id = op_s2_again();
+		must(id > 0, "stage 2");
+		b.s2[i] = id;
+	}
 	id = hwpt_alloc_parent(b.fd, b.p->id, b.plain.ioas);
 	must(id > 0 && !dev_attach(b.p, id), "attach the plain device");
 	b.p_s2 = id;

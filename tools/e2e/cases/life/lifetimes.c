@@ -154,8 +154,8 @@ void check_lifetimes(struct run *r)
 	int kvm;
 
 	if (!rule(r, step(r, STEP_LIFETIMES_VM_FIRST_DMA, &dma) &&
-		     step(r, STEP_LIFETIMES_VIOMMU_FIRST, &end) &&
-		     step(r, STEP_LIFETIMES_VIOMMU_AGAIN, &again),
+		  step(r, STEP_LIFETIMES_VIOMMU_FIRST, &end) &&
+		  step(r, STEP_LIFETIMES_VIOMMU_AGAIN, &again),
 		  "lifetimes: steps"))
 		return;
 	rule(r, count(&dma, EV_XLATE), "lifetimes: DMA after the VM's files");

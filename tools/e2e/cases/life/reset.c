@@ -113,13 +113,8 @@ void case_reset(void)
 	under_way(&g);
 
 	dev_close(a);
-	dev_close(d);
 	dev_close(&edu);
-	close(fd);
-	vm_close(&g.vm);
-	mark(STEP_RESET_END);
-	usage_check(&before, "after resets");
-	mark(STEP_DONE);
+	guest_end(&g, d, STEP_RESET_END, &before);
 }
 #endif
 

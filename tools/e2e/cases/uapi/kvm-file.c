@@ -150,12 +150,7 @@ void case_kvm_file(void)
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 	check(dma_lands(&g, d) == 'B', "bound for the other VM: DMA");
 
-	dev_close(d);
-	close(fd);
-	vm_close(&other.vm);
-	mark(STEP_KVM_FILE_END);
-	usage_check(&before, "all closed");
-	mark(STEP_DONE);
+	guest_end(&other, d, STEP_KVM_FILE_END, &before);
 }
 #endif
 

@@ -31,17 +31,6 @@ E2E_CASE(rate, 30, "rollover-rate", RATE_STEPS,
 #define CHURN_FREE	520	/* KVM runs out of VMIDs twice */
 #define CHURN_TAKEN	390	/* and three times */
 
-static int ask(int fd, struct dev *d, int s2, u32 flags, u32 *out)
-{
-	struct e2e_viommu_data data = { .flags = flags };
-	int id = viommu_alloc_data(fd, d->id, s2,
-				   IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
-				   sizeof(data));
-
-	*out = data.out_flags;
-	return id;
-}
-
 /* The VM and the device stay if there is no pin for it. Returns the vSMMU */
 static int pin_one(int fd, struct dev *d, struct guest *mem, struct vm *vm)
 {
@@ -52,7 +41,7 @@ static int pin_one(int fd, struct dev *d, struct guest *mem, struct vm *vm)
 	dev_open(d, fd, vm);
 	s2 = hwpt_alloc_parent(fd, d->id, mem->ioas);
 	must(s2 > 0, "stage 2: %d", s2);
-	id = ask(fd, d, s2, E2E_SHARE_VMID, &out);
+	id = viommu_ask(fd, d->id, s2, E2E_SHARE_VMID, &out);
 	if (id < 0)
 		return id;
 	dev_close(d);
@@ -72,7 +61,7 @@ static void other_vm(int fd, struct dev *d)
 	dev_open(d, fd, &g.vm);
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2: %d", s2);
-	id = ask(fd, d, s2, E2E_SHARE_VMID, &out);
+	id = viommu_ask(fd, d->id, s2, E2E_SHARE_VMID, &out);
 	check(id == -ENOSPC && !out, "another VM asks: %d, expected %d", id,
 	      -ENOSPC);
 	vsmmu_init(&v, &g, d, s2, &g.s1, 0);

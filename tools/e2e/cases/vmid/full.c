@@ -25,7 +25,6 @@ E2E_CASE(full, 21, "full", FULL_STEPS, .needs = NEEDS_SMMU_VMID8);
 
 #define NUMBERS		255
 #define VSID		0x100
-#define CMD_TLBI_NH_ALL	0x10ull
 
 /* Returns the last of the stage-2 tables that took all numbers */
 static u32 fill(int fd, struct dev *d)

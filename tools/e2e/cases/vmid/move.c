@@ -28,27 +28,25 @@ E2E_CASE(move, 16, "move", MOVE_STEPS,
 #define MAX_VMID	255
 #define TABLES		64
 #define PAUSE_US	300	/* leaves some of the CPU to the VMs */
-#define CMD_TLBI_NH_ALL	0x10ull
 
 /* One VM comes, asks and goes. True if it got what it asked for */
 static bool one_vm(int fd, struct dev *d, struct guest *mem)
 {
-	struct e2e_viommu_data data = { .flags = ask_flags() };
 	struct vm vm;
 	int s2, ret;
+	u32 out;
 
 	vm_create(&vm, mem->mem, PAGE);
 	dev_open(d, fd, &vm);
 	s2 = hwpt_alloc_parent(fd, d->id, mem->ioas);
 	must(s2 > 0, "stage 2: %d", s2);
-	ret = viommu_alloc_data(fd, d->id, s2, IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
-				&data, sizeof(data));
+	ret = viommu_ask(fd, d->id, s2, ask_flags(), &out);
 	if (ret > 0)
 		must(!iommufd_destroy(fd, ret), "destroy the vSMMU");
 	must(!iommufd_destroy(fd, s2), "destroy stage 2");
 	dev_close(d);
 	vm_close(&vm);
-	return ret > 0 && data.out_flags == flags_expected();
+	return ret > 0 && out == flags_expected();
 }
 
 void case_move(void)

@@ -78,8 +78,8 @@ static void no_alias_round(struct run *r, unsigned int round, const char *name)
 	int va, vb;
 
 	if (!rule(r, step(r, ROUND(round, STEP_NO_ALIAS_DMA_A), &a) &&
-		     step(r, ROUND(round, STEP_NO_ALIAS_DMA_B), &b) &&
-		     step(r, ROUND(round, STEP_NO_ALIAS_DMA_A_AGAIN), &again),
+		  step(r, ROUND(round, STEP_NO_ALIAS_DMA_B), &b) &&
+		  step(r, ROUND(round, STEP_NO_ALIAS_DMA_A_AGAIN), &again),
 		  "no-alias: %s: steps", name))
 		return;
 	va = smmu_vmid(&a);

@@ -114,12 +114,7 @@ void case_two_devices(void)
 	invalidate_both(&va, &vb, &sb);
 	remap(&va, b);
 	one_goes(&va, &vb);
-	dev_close(b);
-	close(fd);
-	vm_close(&g.vm);
-	mark(STEP_TWO_DEVICES_END);
-	usage_check(&before, "both gone");
-	mark(STEP_DONE);
+	guest_end(&g, b, STEP_TWO_DEVICES_END, &before);
 }
 #endif
 

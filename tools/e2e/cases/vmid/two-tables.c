@@ -105,13 +105,8 @@ void case_two_tables(void)
 	burn_vmids(fd, a, &ga);
 	in_order(0, &ga, a, &gb, b, &ga.vm);
 	in_order(1, &gb, b, &ga, a, &ga.vm);
-	dev_close(a);
 	dev_close(b);
-	close(fd);
-	vm_close(&ga.vm);
-	mark(STEP_TWO_TABLES_END);
-	usage_check(&before, "both gone");
-	mark(STEP_DONE);
+	guest_end(&ga, a, STEP_TWO_TABLES_END, &before);
 }
 #endif
 
@@ -145,14 +140,8 @@ static void two_tables_round(struct run *r, unsigned int round,
 
 void check_two_tables(struct run *r)
 {
-	struct span first, end;
-	bool found;
-
 	two_tables_round(r, 0, "two-tables: one first");
 	two_tables_round(r, 1, "two-tables: the other first");
-	found = step(r, STEP_TWO_TABLES_DMA_FIRST, &first) &&
-		step(r, STEP_TWO_TABLES_END, &end);
-	if (rule(r, found, "two-tables: steps"))
-		nothing_left(r, &first, &end, "two-tables");
+	nothing_left_at(r, STEP_TWO_TABLES_DMA_FIRST, STEP_TWO_TABLES_END, "two-tables");
 }
 #endif

@@ -154,14 +154,8 @@ static void two_vms_round(struct run *r, unsigned int round, const char *name)
 
 void check_two_vms(struct run *r)
 {
-	struct span first, end;
-	bool found;
-
 	two_vms_round(r, 0, "two-vms: one first");
 	two_vms_round(r, 1, "two-vms: the other first");
-	found = step(r, STEP_TWO_VMS_DMA_FIRST, &first) &&
-		step(r, STEP_TWO_VMS_END, &end);
-	if (rule(r, found, "two-vms: steps"))
-		nothing_left(r, &first, &end, "two-vms");
+	nothing_left_at(r, STEP_TWO_VMS_DMA_FIRST, STEP_TWO_VMS_END, "two-vms");
 }
 #endif
