@@ -53,6 +53,7 @@
 	X(RATE,		30, "rollover-rate",	rate)	\
 	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)	\
 	X(MODULES,	33, "modules",		modules)	\
+	X(UNBIND_LATE,	34, "unbind-late",	unbind_late)	\
 	X(ACPI,		32, "acpi",		acpi)
 
 enum e2e_case {
@@ -189,12 +190,14 @@ enum e2e_case {
 	X(KVM_FILE, ADD,		0x02, "file-add")		\
 	X(KVM_FILE, OTHER_TLBI,		0x03, "other-vm-tlbi")		\
 	X(KVM_FILE, OWN_TLBI,		0x04, "own-tlbi")		\
-	X(KVM_FILE, AGAIN,		0x05, "viommu-again")		\
+	X(KVM_FILE, BACK,		0x05, "file-given-back")	\
 	X(KVM_FILE, CLOSED,		0x06, "vm-closed")		\
 	X(KVM_FILE, UNBIND,		0x07, "unbind")			\
 	X(KVM_FILE, REBIND,		0x08, "rebind")			\
 	X(KVM_FILE, END,		0x09, "end")			\
 	X(KVM_FILE, DONE,		0xff, "done")			\
+	X(UNBIND_LATE, RUN,		0x01, "run")			\
+	X(UNBIND_LATE, DONE,		0xff, "done")			\
 	/* Three rounds: unbound, removed, removed and killed */	\
 	X(UNPLUG, BEFORE,		0x01, "before")			\
 	X(UNPLUG, ASKED,		0x02, "asked")			\

@@ -68,6 +68,8 @@ bool check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void must(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void skip(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The kernel is going to warn in @function, once: that fails nothing */
+void expect_warning(const char *function);
 
 /* modules.c: drivers that are modules. All of them return 0 or -errno */
 
