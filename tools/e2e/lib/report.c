@@ -28,6 +28,11 @@ void note(const char *fmt, ...)
 	putchar('\n');
 }
 
+void expect_warning(const char *function)
+{
+	note("expected warning: %s", function);
+}
+
 static bool vcheck(bool ok, const char *fmt, va_list ap)
 {
 	printf("    %sok %u - ", ok ? "" : "not ", ++checks);
