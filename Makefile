@@ -134,7 +134,7 @@ clean: ## remove build/; the cache stays
 	@scripts/clean
 
 # The suites of make check
-.PHONY: suite-front suite-roundtrip suite-lint suite-kunit-uml suite-kunit-arm64
+.PHONY: suite-front suite-roundtrip suite-lint suite-kunit-uml suite-kunit-arm64 suite-vmid-race
 suite-front: deps
 	@scripts/suite front scripts/test-front
 suite-roundtrip: tree
@@ -145,6 +145,8 @@ suite-kunit-uml: tree
 	@scripts/kunit uml
 suite-kunit-arm64: tree qemu
 	@scripts/kunit arm64
+suite-vmid-race: tree
+	@scripts/suite vmid-race tools/vmid-race/run
 
 .PHONY: suite-e2e suite-selftests suite-bisect suite-modules
 suite-e2e: kernel kernel-base qemu
