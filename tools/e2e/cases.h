@@ -147,6 +147,9 @@ enum e2e_case {
 	X(MOVE, DMA,			0x03, "dma")			\
 	X(MOVE, DONE,			0xff, "done")			\
 	X(WIDTH, RUN,			0x01, "run")			\
+	X(WIDTH, LARGE_TLBI,		0x02, "large-vmid-tlbi")	\
+	X(WIDTH, DMA,			0x03, "dma")			\
+	X(WIDTH, TLBI,			0x04, "tlbi")			\
 	X(WIDTH, DONE,			0xff, "done")			\
 	X(PINS, RUN,			0x01, "run")			\
 	X(PINS, DONE,			0xff, "done")			\
@@ -280,6 +283,8 @@ enum e2e_step {
  * executed its TLBI yet: the number that it had before is not seen.
  */
 #define CHURN_THREADS	4
+/* An SMMU with 8-bit VMIDs has this many */
+#define SMMU8_VMIDS	256
 
 #define NOTHING_SIZES	16
 

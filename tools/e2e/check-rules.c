@@ -678,6 +678,27 @@ static void check_rate(struct run *r)
 	     "rollover-rate: then %u VMs use %u VMIDs", tlbis, used);
 }
 
+/* The VM's number fits an SMMU with 8 bits, that of the other one does not */
+static void check_width(struct run *r)
+{
+	int smmu, small, large;
+	struct span d, t, l;
+	bool found;
+
+	found = step(r, CASE_WIDTH, STEP_WIDTH_LARGE_TLBI, &l) &&
+		step(r, CASE_WIDTH, STEP_WIDTH_DMA, &d) &&
+		step(r, CASE_WIDTH, STEP_WIDTH_TLBI, &t);
+	if (!rule(r, found, "uapi-width: steps"))
+		return;
+	smmu = smmu_vmid(&d);
+	small = guest_vmid(&t);
+	large = guest_vmid(&l);
+	rule(r, large >= SMMU8_VMIDS, "uapi-width: the other VM has VMID %d", large);
+	rule(r, smmu > 0 && small > 0 && small < SMMU8_VMIDS &&
+		(smmu == small) == r->share,
+	     "uapi-width: SMMU %d and KVM %d", smmu, small);
+}
+
 static void check_full(struct run *r)
 {
 	struct span s;
@@ -697,6 +718,7 @@ static void check_full(struct run *r)
 const struct rules all_rules[] = {
 	{ CASE_SAME_VMID, check_same_vmid },
 	{ CASE_BTM, check_btm },
+	{ CASE_WIDTH, check_width },
 	{ CASE_NO_ALIAS, check_no_alias },
 	{ CASE_NO_BREAK, check_no_break },
 	{ CASE_ISOLATION, check_isolation },

@@ -140,7 +140,9 @@ int insist_expected(void)
 {
 	if (!e2e.patched)
 		return 0;
-	return share_expected() ? -EBUSY : -EOPNOTSUPP;
+	if (share_expected())
+		return -EBUSY;
+	return e2e.protected ? -EPERM : -ENODEV;
 }
 
 void vsmmu_tlbi_all(struct vsmmu *v)

@@ -55,10 +55,7 @@ static unsigned int checks, failed;
 
 bool share_expected(void)
 {
-	unsigned int smmu_bits = e2e.idr0 & IDR0_VMID16 ? 16 : 8;
-
-	return e2e.patched && e2e.idr0 && !e2e.protected && e2e.kvm_vmid_bits &&
-	       e2e.kvm_vmid_bits <= smmu_bits;
+	return e2e.patched && e2e.idr0 && !e2e.protected && e2e.kvm_vmid_bits;
 }
 
 bool btm_expected(void)

@@ -438,12 +438,6 @@ static void vsm_free(struct tenant *t, unsigned int n)
 	v->flags = 0;
 }
 
-/* May a vSMMU of this tenant have the VM's VMID already? */
-static bool may_share(const struct vsm *v)
-{
-	return v->viommu && (v->flags || v->quiet);
-}
-
 static int ask(struct tenant *t, unsigned int n, u32 *flags)
 {
 	struct e2e_viommu_data data = { 0 };
@@ -453,7 +447,6 @@ static int ask(struct tenant *t, unsigned int n, u32 *flags)
 	int id;
 
 	step(&t->self, "vsmmu", n, how);
-	v->quiet = !how;
 	if (!how)
 		return viommu_alloc(t->fd, t->d->id, hwpt);
 	if (how > 1 && t->has_vm)
@@ -462,11 +455,10 @@ static int ask(struct tenant *t, unsigned int n, u32 *flags)
 			       IOMMU_VIOMMU_TYPE_ARM_SMMUV3, &data,
 			       sizeof(data));
 	*flags = data.out_flags;
-	if (id > 0 && *flags != (data.flags ? flags_expected() : 0) &&
-	    (*flags != flags_expected() || !btm_expected() || !t->has_vm))
+	if (id > 0 && *flags != (data.flags ? flags_expected() : 0))
 		bad(&t->self, BAD_ERROR, "a vSMMU reports %#x, asked %#x",
 		    *flags, data.flags);
-	if (id == -EBUSY && data.flags && may_share(&t->v[!n]))
+	if (id == -EBUSY && data.flags && t->v[!n].viommu && t->v[!n].flags)
 		return -ENOSPC;
 	if (id > 0 && data.flags)
 		did(&t->self, OP_SHARE, 0);
