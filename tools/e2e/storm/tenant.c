@@ -436,12 +436,6 @@ static void vsm_free(struct tenant *t, unsigned int n)
 	v->flags = 0;
 }
 
-/* May a vSMMU of this tenant have the VM's VMID already? */
-static bool may_share(const struct vsm *v)
-{
-	return v->viommu && (v->flags || v->quiet);
-}
-
 static int ask(struct tenant *t, unsigned int n, u32 *flags)
 {
 	unsigned int how = roll(&t->self, 4);
@@ -451,17 +445,15 @@ static int ask(struct tenant *t, unsigned int n, u32 *flags)
 	int id;
 
 	step(&t->self, "vsmmu", n, how);
-	v->quiet = !how;
 	if (!how)
 		return viommu_alloc(t->fd, t->d->id, hwpt);
 	if (how > 1 && t->has_vm)
 		asked = ask_flags();
 	id = viommu_ask(t->fd, t->d->id, hwpt, asked, flags);
-	if (id > 0 && *flags != (asked ? flags_expected() : 0) &&
-	    (*flags != flags_expected() || !btm_expected() || !t->has_vm))
+	if (id > 0 && *flags != (asked ? flags_expected() : 0))
 		bad(&t->self, BAD_ERROR, "a vSMMU reports %#x, asked %#x",
 		    *flags, asked);
-	if (id == -EBUSY && asked && may_share(&t->v[!n]))
+	if (id == -EBUSY && asked && t->v[!n].viommu && t->v[!n].flags)
 		return -ENOSPC;
 	if (id > 0 && asked)
 		did(&t->self, OP_SHARE, 0);
