@@ -49,10 +49,10 @@
 	X(TWO_VMS,	28, "two-vms",		two_vms)	\
 	X(TWO_TABLES,	29, "two-tables",	two_tables)	\
 	X(FAIL_NTH,	20, "fail-nth",		fail_nth)	\
-	X(FULL,		21, "full",		full)		\
 	X(RATE,		30, "rollover-rate",	rate)	\
 	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)	\
 	X(MODULES,	33, "modules",		modules)	\
+	X(NO_BREAK_S2,	34, "no-break-stage-2",	no_break_s2)	\
 	X(ACPI,		32, "acpi",		acpi)
 
 enum e2e_case {
@@ -88,6 +88,9 @@ enum e2e_case {
 	X(NO_BREAK, HAMMER,		0x01, "hammer")			\
 	X(NO_BREAK, DELAYED,		0x02, "delayed")		\
 	X(NO_BREAK, DONE,		0xff, "done")			\
+	X(NO_BREAK_S2, HAMMER,		0x01, "hammer")			\
+	X(NO_BREAK_S2, TURNS,		0x02, "turns")			\
+	X(NO_BREAK_S2, DONE,		0xff, "done")			\
 	X(ISOLATION, DMA,		0x01, "dma")			\
 	X(ISOLATION, DONE,		0xff, "done")			\
 	X(ROLLOVER, DMA_BEFORE,		0x01, "dma-before")		\
@@ -238,10 +241,6 @@ enum e2e_case {
 	X(RATE, FREE,			0x01, "churn-without-pins")	\
 	X(RATE, TAKEN,			0x02, "churn-with-all-pins")	\
 	X(RATE, DONE,			0xff, "done")			\
-	X(FULL, ATTACH,			0x01, "attach")			\
-	X(FULL, DMA,			0x02, "dma")			\
-	X(FULL, FREE,			0x03, "free")			\
-	X(FULL, DONE,			0xff, "done")			\
 	/* Two rounds: no VM, and a VM */				\
 	X(VIRTIO, ATTACH,		0x00, "attach")			\
 	X(VIRTIO, INSIDE,		0x01, "map-inside")		\
@@ -282,6 +281,9 @@ enum e2e_step {
 #define CHURN_THREADS	4
 
 #define NOTHING_SIZES	16
+
+/* Changes in the first step of no-break-stage-2 */
+#define NO_BREAK_S2_ROUNDS	200u
 
 /* Behind the last IOVA of the virtio-iommu, whose aw-bits are in the matrix */
 #define VIRTIO_APERTURE	(1ul << 36)

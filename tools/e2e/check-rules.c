@@ -154,7 +154,8 @@ void check_boot(struct run *r)
 	check_ptm(r, &s);
 	/* Some cases want some to be, and know which */
 	refused -= refused_in(r, CASE_STORM) + refused_in(r, CASE_FAIL_NTH) +
-		   refused_in(r, CASE_VIRTIO);
+		   refused_in(r, CASE_VIRTIO) + refused_in(r, CASE_BETWEEN) +
+		   refused_in(r, CASE_NO_BREAK_S2);
 	rule(r, !refused, "boot: no access was refused (%zu were)", refused);
 }
 
@@ -363,6 +364,25 @@ static void check_no_break(struct run *r)
 	     "no-break: no DMA refused (%u), no fault (%zu)", refused,
 	     count(&all, EV_FAULT));
 	rule(r, !bypassed, "no-break: no DMA past the tables (%u)", bypassed);
+}
+
+/* One write of the STE for each change, or three with V=0 on the way */
+static void check_no_break_s2(struct run *r)
+{
+	unsigned int writes = r->patched && r->lse2 ? 1 : 3;
+	struct span s;
+	size_t stes;
+
+	if (!rule(r, step(r, CASE_NO_BREAK_S2, STEP_NO_BREAK_S2_HAMMER, &s),
+		  "no-break-stage-2: step"))
+		return;
+	stes = trace_count(s.t, EV_CMD, "CMD_CFGI_STE", s.first, s.last);
+	rule(r, stes == writes * NO_BREAK_S2_ROUNDS,
+	     "no-break-stage-2: %zu writes of the STE in %u changes, expected %u each",
+	     stes, NO_BREAK_S2_ROUNDS, writes);
+	rule(r, !count(&s, EV_FAULT) == (writes == 1),
+	     "no-break-stage-2: %zu accesses refused, expected %s",
+	     count(&s, EV_FAULT), writes == 1 ? "none" : "some");
 }
 
 /* Which StreamID a VMID or a page belongs to */
@@ -678,18 +698,6 @@ static void check_rate(struct run *r)
 	     "rollover-rate: then %u VMs use %u VMIDs", tlbis, used);
 }
 
-static void check_full(struct run *r)
-{
-	struct span s;
-	size_t stes;
-
-	if (!rule(r, step(r, CASE_FULL, STEP_FULL_ATTACH, &s), "full: step"))
-		return;
-	stes = trace_count(s.t, EV_CMD, "CMD_CFGI_STE", s.first, s.last);
-	rule(r, !stes == r->patched,
-	     "full: the attach without a VMID writes %zu STEs", stes);
-}
-
 /*
  * Of the others the verdict is what the kernel answered, which init knows. That
  * no access was refused is checked for the whole boot.
@@ -699,6 +707,7 @@ const struct rules all_rules[] = {
 	{ CASE_BTM, check_btm },
 	{ CASE_NO_ALIAS, check_no_alias },
 	{ CASE_NO_BREAK, check_no_break },
+	{ CASE_NO_BREAK_S2, check_no_break_s2 },
 	{ CASE_ISOLATION, check_isolation },
 	{ CASE_ROLLOVER, check_rollover },
 	{ CASE_NOTHING, check_nothing },
@@ -714,7 +723,6 @@ const struct rules all_rules[] = {
 	{ CASE_TWO_DEVICES, check_two_devices },
 	{ CASE_TWO_VMS, check_two_vms },
 	{ CASE_TWO_TABLES, check_two_tables },
-	{ CASE_FULL, check_full },
 	{ CASE_RATE, check_rate },
 	{ CASE_ACPI, check_acpi },
 	{ CASE_VIRTIO, check_virtio_iommu },

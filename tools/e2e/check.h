@@ -17,6 +17,7 @@
  * @share: a VM's VMID fits the SMMU, so that a vSMMU can have it
  * @kvm: VMs could be run
  * @vmid8: the CPUs have 8-bit VMIDs, so that a few hundred VMs roll over
+ * @lse2: the CPUs have FEAT_LSE2
  * @icount: time is counted in instructions, so that timers do not depend on the
  *          machine that the emulator runs on
  * @rules: how many rules were evaluated
@@ -30,6 +31,7 @@ struct run {
 	bool share;
 	bool kvm;
 	bool vmid8;
+	bool lse2;
 	bool icount;
 	unsigned int rules;
 	unsigned int failed;
