@@ -49,8 +49,8 @@ void learn_host(void)
 		printf("# the host could not be probed\n");
 	close(fds[0]);
 	waitpid(pid, NULL, 0);
-	printf("# host idr0 %#x kvm_vmid_bits %u\n", e2e.idr0,
-	       e2e.kvm_vmid_bits);
+	printf("# host idr0 %#x kvm_vmid_bits %u lse2 %d\n", e2e.idr0,
+	       e2e.kvm_vmid_bits, e2e.lse2);
 }
 
 static bool smmu_vmid8(void)

@@ -41,8 +41,14 @@
 	X(STEP_NOTHING_S1_SECOND,	0x76, "s1-second-device")	\
 	X(STEP_NOTHING_S1_LAST,		0x77, "s1-last-device")
 
+static const unsigned int nothing_replaces[3];
+
 E2E_CASE(nothing, 7, "nothing-shared", NOTHING_STEPS,
-	 .devices = 2, .compared = true);
+	 .devices = 2, .compared = true, .replaces = nothing_replaces);
+
+static const unsigned int nothing_replaces[3] = {
+	STEP_NOTHING_S1_REPLACE, STEP_NOTHING_S2_REPLACE, STEP_DONE
+};
 
 #define NOTHING_SIZES	16
 
