@@ -558,7 +558,7 @@ static void try_attach(enum place x, enum place y, unsigned int points)
 static void try_attachments(void)
 {
 	static const struct trial command = {
-		"a guest's command", op_command, .points = 1
+		"a guest's command", op_command, .sure = true
 	};
 
 	try_attach(NOWHERE, S2, 2);
