@@ -20,6 +20,7 @@ enum {
 	NEEDS_SHARE		= 1 << 4,
 	NEEDS_PROTECTED		= 1 << 5,
 	NEEDS_EDU		= 1 << 6,
+	NEEDS_PAIR		= 1 << 7,
 };
 
 /**

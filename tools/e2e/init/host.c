@@ -61,6 +61,7 @@ static bool smmu_vmid8(void)
 const char *host_lacks(const struct e2e_case *c)
 {
 	static char devices[40];
+	struct dev *a, *b;
 	const struct {
 		unsigned int need;
 		bool there;
@@ -76,6 +77,8 @@ const char *host_lacks(const struct e2e_case *c)
 		{ NEEDS_SHARE, share_expected(), "no vSMMU can share" },
 		{ NEEDS_PROTECTED, e2e.protected, "KVM is not protected" },
 		{ NEEDS_EDU, edu.bdf[0], "there is no edu" },
+		{ NEEDS_PAIR, devs_pair(&a, &b),
+		  "no test device has two functions" },
 	};
 	unsigned int i;
 
