@@ -15,9 +15,10 @@
  * @patched: the kernel has the feature
  * @smmu: the IOMMU is an SMMU
  * @btm: and lets the SMMU hear broadcast TLBIs: it was asked to, and IDR0 allows
- * @share: a VM's VMID fits the SMMU, so that a vSMMU can have it
+ * @share: a vSMMU that asks for it can have its VM's VMID
  * @kvm: VMs could be run
  * @vmid8: the CPUs have 8-bit VMIDs, so that a few hundred VMs roll over
+ * @lse2: the CPUs have FEAT_LSE2
  * @icount: time is counted in instructions, so that timers do not depend on the
  *          machine that the emulator runs on
  * @rules: how many rules were evaluated
@@ -32,6 +33,7 @@ struct run {
 	bool share;
 	bool kvm;
 	bool vmid8;
+	bool lse2;
 	bool icount;
 	unsigned int rules;
 	unsigned int failed;

@@ -30,8 +30,8 @@ static void set_up(struct party *p, int fd, struct dev *d)
 	s2 = hwpt_alloc_parent(fd, d->id, p->g.ioas);
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
-	/* What a VMM of today asks for: nothing. */
-	vsmmu_init(&p->v, &p->g, d, s2, &p->g.s1, -1);
+	/* The unpatched kernel does not look at what is asked for. */
+	vsmmu_init(&p->v, &p->g, d, s2, &p->g.s1, ask_flags());
 	must(!dev_attach(d, p->v.trans), "attach to nested translate");
 }
 

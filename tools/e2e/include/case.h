@@ -20,6 +20,7 @@ enum {
 	NEEDS_SHARE		= 1 << 4,
 	NEEDS_PROTECTED		= 1 << 5,
 	NEEDS_EDU		= 1 << 6,
+	NEEDS_PAIR		= 1 << 7,
 };
 
 /**
@@ -46,6 +47,8 @@ struct run;
  * @devices: how many test devices it needs
  * @refuses: it makes the SMMU refuse accesses, and counts them itself
  * @compared: the commands of its steps have to be the unpatched kernel's
+ * @replaces: if @compared, steps in which a page table is replaced, which may take
+ *            fewer writes, up to STEP_DONE
  * @unlimited: the runner's time limit is the only one
  * @run: runs it. In init
  * @rules: judges its trace; NULL if init sees all. In the checker
@@ -58,6 +61,7 @@ struct e2e_case {
 	unsigned int devices;
 	bool refuses;
 	bool compared;
+	const unsigned int *replaces;
 	bool unlimited;
 	void (*run)(void);
 	void (*rules)(struct run *r);

@@ -49,8 +49,8 @@ void learn_host(void)
 		printf("# the host could not be probed\n");
 	close(fds[0]);
 	waitpid(pid, NULL, 0);
-	printf("# host idr0 %#x kvm_vmid_bits %u\n", e2e.idr0,
-	       e2e.kvm_vmid_bits);
+	printf("# host idr0 %#x kvm_vmid_bits %u lse2 %d\n", e2e.idr0,
+	       e2e.kvm_vmid_bits, e2e.lse2);
 }
 
 static bool smmu_vmid8(void)
@@ -61,6 +61,7 @@ static bool smmu_vmid8(void)
 const char *host_lacks(const struct e2e_case *c)
 {
 	static char devices[40];
+	struct dev *a, *b;
 	const struct {
 		unsigned int need;
 		bool there;
@@ -76,6 +77,8 @@ const char *host_lacks(const struct e2e_case *c)
 		{ NEEDS_SHARE, share_expected(), "no vSMMU can share" },
 		{ NEEDS_PROTECTED, e2e.protected, "KVM is not protected" },
 		{ NEEDS_EDU, edu.bdf[0], "there is no edu" },
+		{ NEEDS_PAIR, devs_pair(&a, &b),
+		  "no test device has two functions" },
 	};
 	unsigned int i;
 

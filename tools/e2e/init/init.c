@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -181,6 +182,7 @@ int main(void)
 	e2e.patched = !strcmp(cmdline_get("e2e.kernel"), "patched");
 	e2e.btm_asked = !strcmp(cmdline_get("arm_smmu_v3.btm"), "1");
 	e2e.protected = !strcmp(cmdline_get("kvm-arm.mode"), "protected");
+	e2e.lse2 = getauxval(AT_HWCAP) & HWCAP_USCAT;
 	e2e.seed = strtoul(cmdline_get("e2e.seed"), NULL, 0);
 	e2e.ops = strtoul(cmdline_get("e2e.ops"), NULL, 0);
 	e2e.slow = strtoul(cmdline_get("e2e.slow"), NULL, 0) ?: 1;

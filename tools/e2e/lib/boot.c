@@ -9,10 +9,7 @@ struct e2e e2e;
 
 bool share_expected(void)
 {
-	unsigned int smmu_bits = e2e.idr0 & IDR0_VMID16 ? 16 : 8;
-
-	return e2e.patched && e2e.idr0 && !e2e.protected && e2e.kvm_vmid_bits &&
-	       e2e.kvm_vmid_bits <= smmu_bits;
+	return e2e.patched && e2e.idr0 && !e2e.protected && e2e.kvm_vmid_bits;
 }
 
 bool btm_expected(void)
@@ -36,5 +33,7 @@ int insist_expected(void)
 {
 	if (!e2e.patched)
 		return 0;
-	return share_expected() ? -EBUSY : -EOPNOTSUPP;
+	if (share_expected())
+		return -EBUSY;
+	return e2e.protected ? -EPERM : -ENODEV;
 }

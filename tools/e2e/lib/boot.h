@@ -15,6 +15,7 @@
  * @idr0: IDR0 of the SMMU, 0 without one
  * @kvm: /dev/kvm, -1 without KVM
  * @kvm_vmid_bits: width of the CPUs' VMIDs, as a VM sees it; 0 without KVM
+ * @lse2: all CPUs have FEAT_LSE2
  * @seed: e2e.seed=N, varies what a case may choose freely
  * @ops: e2e.ops=N, how much of it a case that has no end by itself does
  * @slow: e2e.slow=N, how many times slower the kernel is
@@ -26,6 +27,7 @@ struct e2e {
 	u32 idr0;
 	int kvm;
 	unsigned int kvm_vmid_bits;
+	bool lse2;
 	unsigned int seed;
 	unsigned int ops;
 	unsigned int slow;

@@ -25,6 +25,8 @@ void must(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void skip(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The kernel is going to warn in @function, once: that fails nothing */
 void expect_warning(const char *function);
+/* It may, as often as it likes */
+void allow_warning(const char *function);
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -21,6 +21,7 @@ struct e2e_viommu_data {
 #define E2E_SHARE_VMID	(1u << 0)	/* IOMMU_VIOMMU_ARM_SMMUV3_SHARE_VMID */
 #define E2E_VMID_SHARED	(1u << 0)	/* IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED */
 #define E2E_BTM		(1u << 1)	/* IOMMU_VIOMMU_ARM_SMMUV3_BTM */
+#define E2E_HW_BTM	(1u << 1)	/* IOMMU_HW_INFO_ARM_SMMUV3_BTM */
 
 #ifdef E2E_CHECK_UAPI
 _Static_assert(sizeof(struct e2e_viommu_data) ==
@@ -30,6 +31,7 @@ _Static_assert(offsetof(struct e2e_viommu_data, out_flags) ==
 _Static_assert(E2E_SHARE_VMID == IOMMU_VIOMMU_ARM_SMMUV3_SHARE_VMID, "flag");
 _Static_assert(E2E_VMID_SHARED == IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED, "flag");
 _Static_assert(E2E_BTM == IOMMU_VIOMMU_ARM_SMMUV3_BTM, "flag");
+_Static_assert(E2E_HW_BTM == IOMMU_HW_INFO_ARM_SMMUV3_BTM, "flag");
 #endif
 
 #endif

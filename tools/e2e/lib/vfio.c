@@ -93,6 +93,19 @@ void vfio_setup(void)
 	}
 }
 
+bool devs_pair(struct dev **a, struct dev **b)
+{
+	unsigned int i;
+
+	for (i = 1; i < num_testdevs; i++)
+		if (testdev[i - 1].sid >> 3 == testdev[i].sid >> 3) {
+			*a = &testdev[i - 1];
+			*b = &testdev[i];
+			return true;
+		}
+	return false;
+}
+
 bool dev_exists(struct dev *d)
 {
 	char path[300];

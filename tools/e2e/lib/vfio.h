@@ -39,6 +39,8 @@ extern unsigned int num_testdevs;
 extern struct dev edu;
 
 void vfio_setup(void);
+/* Two test devices that are functions of one device, hence of one group */
+bool devs_pair(struct dev **a, struct dev **b);
 /* Hot-unplug every PCI device; let them come back (then vfio_setup() again) */
 int devices_remove(void);
 int devices_rescan(void);

@@ -72,14 +72,22 @@ static u32 pt_of(const struct tenant *t, enum where at, unsigned int n)
 }
 
 /*
- * May a DMA in flight be refused? Not between page tables over one stage 2; but the
- * number of a stage 2 can be that of another one by now, see op_renew().
+ * May a DMA in flight be refused? Not between page tables over one stage 2, unless
+ * two vSMMUs translate; the number of a stage 2 can be that of another one by now, see
+ * op_renew(). From one stage 2 to another only where the STE changes in one store.
  */
 static bool breaks(const struct tenant *t, enum where at, unsigned int n)
 {
-	return t->at == AT_NOTHING || at == AT_NOTHING ||
-	       s2_of(t, t->at, t->at_n) != s2_of(t, at, n) ||
-	       (t->at == AT_S2 && at == AT_S2 && t->pt != pt_of(t, at, n));
+	bool stage1 = t->at == AT_TRANS || at == AT_TRANS;
+
+	if (t->at == AT_NOTHING || at == AT_NOTHING)
+		return true;
+	if (t->at == AT_TRANS && at == AT_TRANS && t->at_n != n)
+		return true;
+	if (s2_of(t, t->at, t->at_n) == s2_of(t, at, n) &&
+	    !(t->at == AT_S2 && at == AT_S2 && t->pt != pt_of(t, at, n)))
+		return false;
+	return stage1 || !e2e.lse2;
 }
 
 /* From here to end() some address can mean what it did or what it will */
@@ -351,17 +359,12 @@ static void vdevice_on(struct tenant *t, unsigned int n)
 static void attach(struct tenant *t, enum where at, unsigned int n)
 {
 	u32 pt = pt_of(t, at, n);
-	int ret;
 
 	step(&t->self, "attach", at, n);
 	begin_attach(t, at, n);
 	if (at == AT_TRANS)
 		vdevice_on(t, n);
-	ret = dev_attach(t->d, pt);
-	/* Between two vSMMUs it takes one VMID more, and none may be left */
-	if (!(ret == -ENOSPC && t->at == AT_TRANS && at == AT_TRANS &&
-	      t->at_n != n) &&
-	    did(&t->self, OP_ATTACH, ret)) {
+	if (did(&t->self, OP_ATTACH, dev_attach(t->d, pt))) {
 		t->at = at;
 		t->at_n = n;
 		t->pt = pt;
@@ -436,12 +439,6 @@ static void vsm_free(struct tenant *t, unsigned int n)
 	v->flags = 0;
 }
 
-/* May a vSMMU of this tenant have the VM's VMID already? */
-static bool may_share(const struct vsm *v)
-{
-	return v->viommu && (v->flags || v->quiet);
-}
-
 static int ask(struct tenant *t, unsigned int n, u32 *flags)
 {
 	unsigned int how = roll(&t->self, 4);
@@ -451,17 +448,15 @@ static int ask(struct tenant *t, unsigned int n, u32 *flags)
 	int id;
 
 	step(&t->self, "vsmmu", n, how);
-	v->quiet = !how;
 	if (!how)
 		return viommu_alloc(t->fd, t->d->id, hwpt);
 	if (how > 1 && t->has_vm)
 		asked = ask_flags();
 	id = viommu_ask(t->fd, t->d->id, hwpt, asked, flags);
-	if (id > 0 && *flags != (asked ? flags_expected() : 0) &&
-	    (*flags != flags_expected() || !btm_expected() || !t->has_vm))
+	if (id > 0 && *flags != (asked ? flags_expected() : 0))
 		bad(&t->self, BAD_ERROR, "a vSMMU reports %#x, asked %#x",
 		    *flags, asked);
-	if (id == -EBUSY && asked && may_share(&t->v[!n]))
+	if (id == -EBUSY && asked && t->v[!n].viommu && t->v[!n].flags)
 		return -ENOSPC;
 	if (id > 0 && asked)
 		did(&t->self, OP_SHARE, 0);

@@ -26,7 +26,6 @@ struct s2 {
  * @trans: the same with a translating vSTE
  * @s2: the number of the stage 2 that it is on
  * @flags: what the kernel reported
- * @quiet: it was not asked to report
  * @s1: the stage-1 tables
  * @map: for each address of the window, which of the guest's pages it is, or -1
  */
@@ -36,7 +35,6 @@ struct vsm {
 	u32 trans;
 	unsigned int s2;
 	u32 flags;
-	bool quiet;
 	struct stage1 s1;
 	int map[WINDOW];
 };

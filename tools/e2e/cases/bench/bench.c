@@ -191,7 +191,7 @@ void case_bench(void)
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
-	vsmmu_init(&v, &g, d, s2, &g.s1, -1);
+	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
 	must(!dev_attach(d, v.trans), "attach to nested translate");
 
 	memcpy(g.mem + OFF_BENCH, bench_code, bench_code_end - bench_code);

@@ -90,10 +90,7 @@ static void round_run(struct btm *b, unsigned int r)
 	      new);
 }
 
-/*
- * With BTM the vSMMU must share unasked. Without, it asks: an equal VMID alone
- * must not be enough.
- */
+/* The vSMMU asks, with BTM or without: an equal VMID alone must not be enough. */
 void case_btm(void)
 {
 	struct dev *d = &testdev[0];
@@ -108,8 +105,7 @@ void case_btm(void)
 	s2 = hwpt_alloc_parent(fd, d->id, b.g.ioas);
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
-	vsmmu_init(&b.v, &b.g, d, s2, &b.g.s1,
-		   btm_expected() ? 0 : ask_flags());
+	vsmmu_init(&b.v, &b.g, d, s2, &b.g.s1, ask_flags());
 	check(b.v.out_flags == flags_expected(), "reported: %#x, expected %#x",
 	      b.v.out_flags, flags_expected());
 	must(!dev_attach(d, b.v.trans), "attach to nested translate");

@@ -46,8 +46,7 @@ static void use(struct used *u, unsigned int dma, unsigned int tlbi)
 	s2 = hwpt_alloc_parent(u->fd, d->id, u->g.ioas);
 	must(s2 > 0, "stage 2");
 	u->s2 = s2;
-	vsmmu_init(&u->v, &u->g, d, s2, &u->g.s1,
-		   btm_expected() ? 0 : ask_flags());
+	vsmmu_init(&u->v, &u->g, d, s2, &u->g.s1, ask_flags());
 	check(u->v.out_flags == flags_expected(), "reported: %#x, expected %#x",
 	      u->v.out_flags, flags_expected());
 	must(!dev_attach(d, u->v.trans), "attach to nested translate");

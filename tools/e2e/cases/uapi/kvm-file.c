@@ -16,7 +16,7 @@
 	X(STEP_KVM_FILE_ADD,		0x02, "file-add")	\
 	X(STEP_KVM_FILE_OTHER_TLBI,	0x03, "other-vm-tlbi")	\
 	X(STEP_KVM_FILE_OWN_TLBI,	0x04, "own-tlbi")	\
-	X(STEP_KVM_FILE_AGAIN,		0x05, "viommu-again")	\
+	X(STEP_KVM_FILE_BACK,		0x05, "file-given-back")	\
 	X(STEP_KVM_FILE_CLOSED,		0x06, "vm-closed")	\
 	X(STEP_KVM_FILE_UNBIND,		0x07, "unbind")		\
 	X(STEP_KVM_FILE_REBIND,		0x08, "rebind")		\
