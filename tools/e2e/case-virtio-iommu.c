@@ -5,7 +5,9 @@
  * the device names. Nothing of it depends on the feature: both kernels answer
  * the same. The trace shows what the driver asked of the device.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
@@ -172,4 +174,43 @@ void case_virtio_iommu(void)
 	     driver);
 	run(0, false);
 	run(1, true);
+}
+
+#define DRIVER	"/sys/bus/virtio/drivers/virtio_iommu"
+
+/*
+ * The last case of a boot: the driver is unbound, and a page table is left, whose
+ * pages are unmapped and which is destroyed then. The unpatched kernel uses freed
+ * memory, so it is spared.
+ */
+void case_virtio_gone(void)
+{
+	struct dev *d = &testdev[0];
+	struct dirent *e = NULL;
+	int fd = iommufd_open(), hwpt;
+	struct guest g;
+	char name[sizeof(e->d_name)];
+	DIR *dir;
+
+	if (!e2e.patched)
+		skip("a fault of 7.3");
+	mark(CASE_VIRTIO_GONE, STEP_VIRTIO_GONE_RUN);
+	guest_init(&g, fd, false);
+	dev_open(d, fd, NULL);
+	hwpt = hwpt_alloc(fd, d->id, g.ioas, 0);
+	must(hwpt > 0, "page table: %d", hwpt);
+	must(!dev_attach(d, hwpt), "attach");
+	dev_close(d);
+
+	dir = opendir(DRIVER);
+	while (dir && (e = readdir(dir)) && strncmp(e->d_name, "virtio", 6))
+		;
+	must(e, "the IOMMU");
+	snprintf(name, sizeof(name), "%s", e->d_name);
+	closedir(dir);
+	check(sysfs_write(DRIVER "/unbind", name), "%s is unbound", name);
+	check(!ioas_unmap(fd, g.ioas, GPA_BASE, GUEST_SIZE), "unmap");
+	check(!iommufd_destroy(fd, hwpt), "the page table is destroyed");
+	close(fd);
+	mark(CASE_VIRTIO_GONE, STEP_VIRTIO_GONE_DONE);
 }

@@ -54,6 +54,7 @@
 	X(VIRTIO,	31, "virtio-iommu",	virtio_iommu)	\
 	X(MODULES,	33, "modules",		modules)	\
 	X(UNBIND_LATE,	34, "unbind-late",	unbind_late)	\
+	X(VIRTIO_GONE,	35, "virtio-gone",	virtio_gone)	\
 	X(ACPI,		32, "acpi",		acpi)
 
 enum e2e_case {
@@ -255,6 +256,8 @@ enum e2e_case {
 	X(VIRTIO, REQUESTS,		0x06, "requests-refused")	\
 	X(VIRTIO, CLOSE,		0x07, "close")			\
 	X(VIRTIO, DONE,			0xff, "done")			\
+	X(VIRTIO_GONE, RUN,		0x01, "run")			\
+	X(VIRTIO_GONE, DONE,		0xff, "done")			\
 	X(MODULES, DMA,			0x01, "dma")			\
 	X(MODULES, TLBI,		0x02, "tlbi")			\
 	X(MODULES, RELOAD,		0x03, "reload")			\
