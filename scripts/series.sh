@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The two forms of the series: patches/ with the new files beside them, and
-# commits of a kernel git tree.
+# The two forms of the work: patches/ with the new files beside them, and commits
+# of a kernel git tree. patches/ has a directory for each series; patches/series
+# lists them in order as "series/patch". In the tree a trailer that is not in the
+# patch says which series a commit is of.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 linux=$build/linux
@@ -28,11 +30,39 @@ read_mail()
 	} | git stripspace >"$2/message"
 }
 
-# in_series: the names in patches/series
+# in_series: the patches of all series, in order
 in_series()
 {
 	[ ! -f "$top/patches/series" ] ||
 		sed '/^#/d; /^$/d' "$top/patches/series"
+}
+
+# patches_of SERIES...: those of some, in order
+patches_of()
+{
+	local wanted=" $* " patch
+
+	in_series | while read -r patch; do
+		[[ $wanted != *" ${patch%%/*} "* ]] || say "$patch"
+	done
+}
+
+# all_series: their names, in order
+all_series()
+{
+	in_series | sed 's,/.*,,' | uniq
+}
+
+# needs SERIES: the series that have to be below it, in order
+needs()
+{
+	[ ! -f "$top/patches/needs" ] || sed -n "s/^$1:[[:space:]]*//p" "$top/patches/needs"
+}
+
+# patch_files DIR: all that are in it, patches/ or what export has written
+patch_files()
+{
+	(cd "$1" && find . -name '*.patch' | sed 's,^\./,,' | sort) 2>/dev/null
 }
 
 # touches REPO A B FILTER: the paths that differ, of the kind in FILTER
