@@ -7,8 +7,10 @@
  * each CMD_SYNC the CD as the SMMU would have to read it from then on.
  *
  * At each of them the SMMU can have TLB entries of every page table under every ASID
- * that the CD has combined with it, until the ASID is invalidated. An unmap at that
- * moment has to reach them all, and nobody else may have the ASID.
+ * that the CD has combined with it, until the ASID is invalidated. That is any mixture
+ * of an old CD and a new one, in units of 64 bits, or of 128 where the driver relies on
+ * that. An unmap at that moment has to reach them all, and nobody else may have the
+ * ASID.
  */
 #include <kunit/device.h>
 #include <kunit/static_stub.h>
@@ -67,6 +69,7 @@ struct pt_tlb {
  * @log: Commands so far, without prefetches
  * @nr_log: Number of them
  * @watch: PASID whose CD is noted at each CMD_SYNC, 0 for none
+ * @synced: That CD at the last CMD_SYNC
  * @step: These CDs
  * @nr_steps: Number of them
  * @tlb: TLB entries that there can be, from the CD of @watch
@@ -76,6 +79,7 @@ struct pt_tlb {
  * @nr_unmapped: Number of them
  * @syncs: CMD_SYNCs since pt_set()
  * @fail_at: Which of these fails, 0 for none
+ * @hangs: All of them fail
  */
 struct pt_test {
 	struct arm_smmu_device smmu;
@@ -89,6 +93,7 @@ struct pt_test {
 	struct pt_cmd log[PT_LOG];
 	unsigned int nr_log;
 	u32 watch;
+	struct arm_smmu_cd synced;
 	struct arm_smmu_cd step[PT_STEPS];
 	unsigned int nr_steps;
 	struct pt_tlb tlb[PT_TLB];
@@ -98,6 +103,7 @@ struct pt_test {
 	unsigned int nr_unmapped;
 	unsigned int syncs;
 	unsigned int fail_at;
+	bool hangs;
 };
 
 /**
@@ -217,6 +223,27 @@ static void pt_walk(struct pt_test *t, const struct arm_smmu_cd *cd)
 	}
 }
 
+static unsigned int pt_unit(struct pt_test *t)
+{
+	return t->smmu.features & ARM_SMMU_FEAT_ATOMIC128 ? 2 : 1;
+}
+
+/* All that the SMMU can see of a CD that it may not have read anew */
+static void pt_walk_mixtures(struct pt_test *t, const struct arm_smmu_cd *cd)
+{
+	const unsigned int qwords = ARRAY_SIZE(cd->data);
+	struct arm_smmu_cd view;
+	unsigned int mix, i;
+
+	for (mix = 0; mix != BIT(qwords / pt_unit(t)); mix++) {
+		for (i = 0; i != qwords; i++)
+			view.data[i] = mix & BIT(i / pt_unit(t)) ?
+					       cd->data[i] :
+					       t->synced.data[i];
+		pt_walk(t, &view);
+	}
+}
+
 static void pt_invalidate(struct pt_test *t, u16 asid)
 {
 	unsigned int i, kept = 0;
@@ -255,32 +282,18 @@ static void pt_check_tlb(struct kunit *test)
 	}
 }
 
-static bool pt_is_via(struct pt_test *t, u16 asid)
-{
-	unsigned int d;
-
-	for (d = 0; d < ARRAY_SIZE(t->domain); d++)
-		if (pt_asid(t->domain[d]) == asid)
-			return false;
-	return true;
-}
-
 /* After a CMD_SYNC that failed, what was to be invalidated may still be there */
-static void pt_sync(struct pt_test *t, const struct pt_cmd *cmds, int n)
+static int pt_sync(struct pt_test *t, const struct pt_cmd *cmds, int n)
 {
-	bool failed = ++t->syncs == t->fail_at;
 	int i;
 
-	if (failed)
-		atomic_inc(&t->smmu.cmdq_errors);
-	for (i = 0; i < n; i++) {
-		if (cmds[i].op != CMDQ_OP_TLBI_NH_ASID &&
-		    cmds[i].op != CMDQ_OP_TLBI_EL2_ASID)
-			continue;
-		/* The driver takes that of a page table for clean all the same */
-		if (!failed || !pt_is_via(t, cmds[i].id))
+	if (++t->syncs == t->fail_at || t->hangs)
+		return -ETIMEDOUT;
+	for (i = 0; i < n; i++)
+		if (cmds[i].op == CMDQ_OP_TLBI_NH_ASID ||
+		    cmds[i].op == CMDQ_OP_TLBI_EL2_ASID)
 			pt_invalidate(t, cmds[i].id);
-	}
+	return 0;
 }
 
 /* In place of __arm_smmu_cmdq_issue_cmdlist() */
@@ -291,7 +304,7 @@ static int pt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 	struct pt_cmd decoded[CMDQ_BATCH_ENTRIES];
 	struct pt_test *t = test->priv;
 	struct arm_smmu_cd *cd;
-	int i;
+	int i, ret;
 
 	for (i = 0; i < n; i++)
 		decoded[i] = pt_decode(&cmds[i]);
@@ -303,7 +316,7 @@ static int pt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 
 	cd = t->watch ? arm_smmu_get_cd_ptr(t->master, t->watch) : NULL;
 	if (cd) {
-		pt_walk(t, cd);
+		pt_walk_mixtures(t, cd);
 		pt_check_tlb(test);
 	}
 
@@ -313,10 +326,13 @@ static int pt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 		return 0;
 
 	pt_note(t, (struct pt_cmd){ .op = CMDQ_OP_CMD_SYNC });
-	pt_sync(t, decoded, n);
-	if (cd && t->nr_steps < PT_STEPS)
+	ret = pt_sync(t, decoded, n);
+	if (!cd)
+		return ret;
+	t->synced = *cd;
+	if (t->nr_steps < PT_STEPS)
 		t->step[t->nr_steps++] = *cd;
-	return 0;
+	return ret;
 }
 
 static int pt_set_locked(struct device *dev, void *data)
@@ -341,11 +357,14 @@ static int pt_set(struct kunit *test, ioasid_t pasid,
 		.pasid = pasid,
 		.old = old,
 	};
+	struct arm_smmu_cd *cd;
 
 	t->nr_log = 0;
 	t->nr_steps = 0;
 	t->syncs = 0;
 	t->watch = pasid;
+	cd = pasid ? arm_smmu_get_cd_ptr(t->master, pasid) : NULL;
+	t->synced = cd ? *cd : (struct arm_smmu_cd){};
 	/* It runs the callback under the group's mutex, as the core does */
 	iommu_group_for_each_dev(t->group, &s, pt_set_locked);
 	return s.ret;
@@ -442,52 +461,30 @@ static unsigned int pt_count_asids(void)
 	return num;
 }
 
-/* From one CD to the next the SMMU sees one qword change, and V never go */
-static void pt_expect_hitless(struct kunit *test, const struct arm_smmu_cd *old)
-{
-	struct pt_test *t = test->priv;
-	unsigned int step, i, changed;
-
-	for (step = 0; step < t->nr_steps; step++) {
-		KUNIT_EXPECT_TRUE(test, pt_valid(&t->step[step]));
-		for (i = 0, changed = 0; i < ARRAY_SIZE(old->data); i++)
-			changed += old->data[i] != t->step[step].data[i];
-		KUNIT_EXPECT_LE(test, changed, 1U);
-		old = &t->step[step];
-	}
-}
-
 /*
- * From the CD @old, of @from, by way of an ASID that neither page table has and
- * that is returned. It is invalidated last, and nobody has it afterwards.
+ * The commands of a replace, and CDs on the way: the new one at once, or one without V
+ * before it. The ASID of the old page table is invalidated by its last PASID.
  */
-static u16 pt_expect_via(struct kunit *test, const struct arm_smmu_cd *old,
-			 ioasid_t pasid, struct iommu_domain *from,
-			 struct iommu_domain *to, bool last)
+static void pt_expect_replaced(struct kunit *test, ioasid_t pasid,
+			       struct iommu_domain *from,
+			       struct iommu_domain *to, bool broken, bool last)
 {
 	struct pt_test *t = test->priv;
-	struct arm_smmu_cd want;
-	unsigned int i = 0;
-	u16 via;
+	unsigned int i = 0, step = 0;
 
-	pt_expect_cfgi(test, &i, pasid, true, 3);
-	KUNIT_ASSERT_GE(test, t->nr_steps, 3U);
-	via = pt_cd_asid(&t->step[0]);
-	KUNIT_EXPECT_TRUE(test, pt_is_via(t, via));
+	pt_expect_cfgi(test, &i, pasid, true, broken ? 3 : 1);
 	if (last)
 		pt_expect_tlbi(test, &i, pt_asid(from));
-	pt_expect_tlbi(test, &i, via);
 	pt_expect_end(test, i);
 
-	pt_expect_hitless(test, old);
-	KUNIT_EXPECT_EQ(test, old->data[1], t->step[0].data[1]);
-	want = pt_target_cd(t, to);
-	want.data[0] &= ~cpu_to_le64(CTXDESC_CD_0_ASID);
-	want.data[0] |= cpu_to_le64(FIELD_PREP(CTXDESC_CD_0_ASID, via));
-	KUNIT_EXPECT_MEMEQ(test, &t->step[1], &want, sizeof(want));
-	for (i = 2; i < t->nr_steps; i++)
-		pt_expect_cd(test, &t->step[i], to);
-	return via;
+	KUNIT_ASSERT_EQ(test, t->nr_steps, (broken ? 3U : 1U) + last);
+	if (broken)
+		for (; step < 2; step++)
+			KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[step]));
+	for (; step < t->nr_steps; step++)
+		pt_expect_cd(test, &t->step[step], to);
+	pt_expect_unmaps(test, from, !last);
+	pt_expect_unmaps(test, to, true);
 }
 
 /*
@@ -536,20 +533,13 @@ static void pt_replace(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
 	unsigned int asids = pt_count_asids();
-	struct arm_smmu_cd old;
-	u16 via;
 
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
-	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
 					t->domain[0]));
-
-	via = pt_expect_via(test, &old, PT_PASID, t->domain[0], t->domain[1],
-			    true);
-	KUNIT_EXPECT_NULL(test, xa_load(&arm_smmu_asid_xa, via));
+	pt_expect_replaced(test, PT_PASID, t->domain[0], t->domain[1], false,
+			   true);
 	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
-	pt_expect_unmaps(test, t->domain[0], false);
-	pt_expect_unmaps(test, t->domain[1], true);
 }
 
 /* Where the kernel is at EL2, it is there that the ASIDs are invalidated */
@@ -565,40 +555,29 @@ static void pt_replace_e2h(struct kunit *test)
 static void pt_replace_shared(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
-	struct arm_smmu_cd old;
 
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[0], NULL));
-	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
 					t->domain[0]));
-	pt_expect_via(test, &old, PT_PASID, t->domain[0], t->domain[1], false);
-	pt_expect_unmaps(test, t->domain[0], true);
-	pt_expect_unmaps(test, t->domain[1], true);
+	pt_expect_replaced(test, PT_PASID, t->domain[0], t->domain[1], false,
+			   false);
 
 	/* The last one invalidates */
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID + 1, t->domain[1],
 					t->domain[0]));
-	pt_expect_via(test, &old, PT_PASID + 1, t->domain[0], t->domain[1],
-		      true);
-	pt_expect_unmaps(test, t->domain[0], false);
-	pt_expect_unmaps(test, t->domain[1], true);
-}
-
-static void pt_no_bbml2(struct pt_test *t)
-{
-	t->smmu.features &= ~ARM_SMMU_FEAT_BBML2;
-}
-
-static void pt_no_asid(struct pt_test *t)
-{
-	/* That is ASID 1, which was the first to be taken */
-	t->smmu.asid_bits = 1;
+	pt_expect_replaced(test, PT_PASID + 1, t->domain[0], t->domain[1],
+			   false, true);
 }
 
 static struct io_pgtable_cfg *pt_cfg(struct iommu_domain *domain)
 {
 	return &io_pgtable_ops_to_pgtable(to_smmu_domain(domain)->pgtbl_ops)->cfg;
+}
+
+static void pt_narrow(struct pt_test *t)
+{
+	t->smmu.features &= ~ARM_SMMU_FEAT_ATOMIC128;
 }
 
 static void pt_other_tcr(struct pt_test *t)
@@ -616,71 +595,73 @@ static void pt_other_mair(struct pt_test *t)
 	pt_cfg(t->domain[1])->arm_lpae_s1_cfg.mair ^= 0xff;
 }
 
-struct pt_reason {
+/**
+ * struct pt_way - What can be special about a replace
+ * @name: For KUnit
+ * @arrange: Makes it so
+ * @broken: The CD has to go by V=0, as in 7.3
+ */
+struct pt_way {
 	const char *name;
 	void (*arrange)(struct pt_test *t);
+	bool broken;
 };
 
-static const struct pt_reason pt_reasons[] = {
-	{ "BBML below 2", pt_no_bbml2 },
-	{ "no free ASID", pt_no_asid },
-	{ "another T0SZ", pt_other_tcr },
-	{ "dirty tracking", pt_other_dirty },
-	{ "another MAIR", pt_other_mair },
+static const struct pt_way pt_ways[] = {
+	{ "units of 64 bits", pt_narrow, true },
+	{ "another MAIR", pt_other_mair, true },
+	{ "another T0SZ", pt_other_tcr, false },
+	{ "dirty tracking", pt_other_dirty, false },
 };
 
-KUNIT_ARRAY_PARAM_DESC(pt_reason, pt_reasons, name);
+KUNIT_ARRAY_PARAM_DESC(pt_way, pt_ways, name);
 
-/* Where there is no way between, a step without V, and none besides, as in 7.3 */
-static void pt_replace_breaks(struct kunit *test)
+static void pt_replace_ways(struct kunit *test)
 {
-	const struct pt_reason *p = test->param_value;
+	const struct pt_way *p = test->param_value;
 	struct pt_test *t = test->priv;
-	unsigned int asids = pt_count_asids();
-	struct arm_smmu_cd old;
-	unsigned int i = 0, step;
 
 	p->arrange(t);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
-	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
 					t->domain[0]));
+	pt_expect_replaced(test, PT_PASID, t->domain[0], t->domain[1],
+			   p->broken, true);
+}
 
-	KUNIT_ASSERT_EQ(test, 4U, t->nr_steps);
-	KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[0]));
-	KUNIT_EXPECT_EQ(test, t->step[0].data[1], old.data[1]);
-	KUNIT_EXPECT_FALSE(test, pt_valid(&t->step[1]));
-	for (step = 2; step < t->nr_steps; step++)
-		pt_expect_cd(test, &t->step[step], t->domain[1]);
+/* The page table of the RID is replaced in one store as well */
+static void pt_replace_rid(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int i = 0;
 
-	pt_expect_cfgi(test, &i, PT_PASID, true, 3);
-	pt_expect_tlbi(test, &i, pt_asid(t->domain[0]));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, t->domain[0],
+					t->domain[2]));
+	pt_expect_cfgi(test, &i, IOMMU_NO_PASID, true, 1);
+	pt_expect_tlbi(test, &i, pt_asid(t->domain[2]));
 	pt_expect_end(test, i);
-	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	pt_expect_cd(test, arm_smmu_get_cd_ptr(t->master, IOMMU_NO_PASID),
+		     t->domain[0]);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, t->domain[2],
+					t->domain[0]));
 }
 
 /* An allocation that fails leaves the old page table, or the new one, and no more */
 static void pt_replace_nomem(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
-	unsigned int asids = pt_count_asids();
 	unsigned int after, failed, enomem = 0;
-	struct arm_smmu_cd old;
 	int ret;
 
 	nomem_init(test);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
-	old = *arm_smmu_get_cd_ptr(t->master, PT_PASID);
 	for (after = 0, failed = 1; failed; after++) {
 		nomem_start(after);
 		ret = pt_set(test, PT_PASID, t->domain[1], t->domain[0]);
 		failed = nomem_stop();
-		KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
 		if (!ret) {
-			pt_expect_via(test, &old, PT_PASID, t->domain[0],
-				      t->domain[1], true);
-			pt_expect_unmaps(test, t->domain[0], false);
-			pt_expect_unmaps(test, t->domain[1], true);
+			pt_expect_replaced(test, PT_PASID, t->domain[0],
+					   t->domain[1], false, true);
 			KUNIT_ASSERT_EQ(test, 0,
 					pt_set(test, PT_PASID, t->domain[0],
 					       t->domain[1]));
@@ -694,54 +675,8 @@ static void pt_replace_nomem(struct kunit *test)
 		pt_expect_unmaps(test, t->domain[0], true);
 		pt_expect_unmaps(test, t->domain[1], false);
 	}
-	/* Three arrays and the note that the domain has of its device */
-	KUNIT_EXPECT_EQ(test, enomem, 4U);
-}
-
-static const unsigned int pt_failures[] = { 1, 2, 3, 4, 5 };
-
-static void pt_failure_desc(const unsigned int *at, char *desc)
-{
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "CMD_SYNC %u", *at);
-}
-
-KUNIT_ARRAY_PARAM(pt_failure, pt_failures, pt_failure_desc);
-
-/*
- * A command fails on the way. The SMMU may use the ASID of the way for ever: it is
- * given to nobody, and unmaps of both page tables go on to invalidate it.
- */
-static void pt_replace_fails(struct kunit *test)
-{
-	const unsigned int *at = test->param_value;
-	struct pt_test *t = test->priv;
-	unsigned int asids = pt_count_asids();
-	u16 via;
-
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
-	t->fail_at = *at;
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[1],
-					t->domain[0]));
-	t->fail_at = 0;
-	KUNIT_ASSERT_GE(test, t->nr_steps, 1U);
-	via = pt_cd_asid(&t->step[0]);
-	KUNIT_ASSERT_TRUE(test, pt_is_via(t, via));
-	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
-	KUNIT_EXPECT_NOT_NULL(test, xa_load(&arm_smmu_asid_xa, via));
-
-	pt_unmap(t, t->domain[0]);
-	KUNIT_EXPECT_TRUE(test, pt_unmaps(t, via));
-	pt_unmap(t, t->domain[1]);
-	KUNIT_EXPECT_TRUE(test, pt_unmaps(t, via));
-
-	/* The next way is another one, and clean */
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0],
-					t->domain[1]));
-	KUNIT_EXPECT_NE(test, via, pt_cd_asid(&t->step[0]));
-	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
-
-	xa_erase(&arm_smmu_asid_xa, via);
-	pt_invalidate(t, via);
+	/* The array and the note that the domain has of its device */
+	KUNIT_EXPECT_EQ(test, enomem, 2U);
 }
 
 /* Of the same page table nothing changes: no step, no command */
@@ -776,6 +711,111 @@ static void pt_detach(struct kunit *test)
 	pt_expect_end(test, i);
 }
 
+static struct iommu_domain *pt_new_domain(struct pt_test *t)
+{
+	return arm_smmu_ops.domain_alloc_paging_flags(t->dev,
+						      IOMMU_HWPT_ALLOC_PASID,
+						      NULL);
+}
+
+/* Attach a new page table and detach it, at which a CMD_SYNC or all fail */
+static struct iommu_domain *pt_dirty_domain(struct kunit *test,
+					    unsigned int fail_at)
+{
+	struct pt_test *t = test->priv;
+	struct iommu_domain *domain = pt_new_domain(t);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
+	t->fail_at = fail_at;
+	t->hangs = !fail_at;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain, domain));
+	t->fail_at = 0;
+	KUNIT_EXPECT_TRUE(test, to_smmu_domain(domain)->cd.dirty);
+	return domain;
+}
+
+/* After a command that failed, the ASID is cleaned when its page table is freed */
+static void pt_dirty_asid(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	struct iommu_domain *domain;
+	unsigned int at, i;
+	u16 asid;
+
+	/* Twice for the CD, and the TLBI */
+	for (at = 1; at <= 3; at++) {
+		domain = pt_dirty_domain(test, at);
+		asid = pt_asid(domain);
+		KUNIT_EXPECT_EQ(test, 3U, t->syncs);
+		/* What the SMMU may still use is reached by an unmap */
+		pt_expect_unmaps(test, domain, true);
+
+		/* An unmap of all, as always, and then what was due */
+		i = 0;
+		t->nr_log = 0;
+		domain->ops->free(domain);
+		pt_expect_tlbi(test, &i, asid);
+		pt_expect_cmd(test, &i,
+			      (struct pt_cmd){ .op = CMDQ_OP_CFGI_ALL });
+		pt_expect_sync(test, &i);
+		pt_expect_tlbi(test, &i, asid);
+		pt_expect_end(test, i);
+		KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	}
+}
+
+/* No ASID is lost for good, and a queue that hangs is waited for once a request */
+static void pt_lose_no_asid(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	struct iommu_domain **domain;
+	unsigned int i, n;
+	u16 asid;
+
+	domain = kunit_kcalloc(test, BIT(8), sizeof(*domain), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, domain);
+	t->smmu.asid_bits = 8;
+	for (i = 0; i < 300; i++) {
+		domain[0] = pt_dirty_domain(test, 0);
+		asid = pt_asid(domain[0]);
+		t->syncs = 0;
+		domain[0]->ops->free(domain[0]);
+		/* The unmap of all, and one attempt to clean the ASID */
+		KUNIT_EXPECT_EQ(test, 2U, t->syncs);
+		KUNIT_EXPECT_TRUE(test, pt_asid_in_use(asid));
+		t->hangs = false;
+	}
+	KUNIT_EXPECT_EQ(test, 255U, pt_count_asids());
+
+	t->hangs = true;
+	t->syncs = 0;
+	KUNIT_EXPECT_EQ(test, -EBUSY, PTR_ERR_OR_ZERO(pt_new_domain(t)));
+	KUNIT_EXPECT_EQ(test, 1U, t->syncs);
+	t->hangs = false;
+
+	for (n = 0; n < BIT(8); n++) {
+		domain[n] = pt_new_domain(t);
+		if (IS_ERR(domain[n]))
+			break;
+	}
+	KUNIT_EXPECT_EQ(test, 255U, asids + n);
+	while (n--)
+		domain[n]->ops->free(domain[n]);
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+
+	/* With the SMMU goes what it has left */
+	domain[0] = pt_dirty_domain(test, 0);
+	domain[0]->ops->free(domain[0]);
+	t->hangs = false;
+	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
+	arm_smmu_asids_destroy(&t->smmu);
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+}
+
 /* A page table of another SMMU is refused before anything is written */
 static void pt_refuse(struct kunit *test)
 {
@@ -789,10 +829,7 @@ static void pt_refuse(struct kunit *test)
 	pt_expect_end(test, 0);
 }
 
-/*
- * The page table is one that enforces cache coherency, which the device cannot do.
- * A replace is refused when it has an ASID for its way and arrays with that already.
- */
+/* The page table is one that enforces cache coherency, which the device cannot do */
 static void pt_refuse_coherency(struct kunit *test)
 {
 	struct pt_test *t = test->priv;
@@ -853,7 +890,7 @@ static int pt_init(struct kunit *test, unsigned long features)
 			dma_coerce_mask_and_coherent(smmu->dev,
 						     DMA_BIT_MASK(64)));
 	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_COHERENCY |
-			 ARM_SMMU_FEAT_BBML2 | features;
+			 ARM_SMMU_FEAT_ATOMIC128 | features;
 	smmu->asid_bits = PT_ASID_BITS;
 	smmu->oas = 48;
 	smmu->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
@@ -961,11 +998,13 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_replace),
 	KUNIT_CASE(pt_replace_e2h),
 	KUNIT_CASE(pt_replace_shared),
-	KUNIT_CASE_PARAM(pt_replace_breaks, pt_reason_gen_params),
+	KUNIT_CASE_PARAM(pt_replace_ways, pt_way_gen_params),
+	KUNIT_CASE(pt_replace_rid),
 	KUNIT_CASE(pt_replace_nomem),
-	KUNIT_CASE_PARAM(pt_replace_fails, pt_failure_gen_params),
 	KUNIT_CASE(pt_replace_same),
 	KUNIT_CASE(pt_detach),
+	KUNIT_CASE(pt_dirty_asid),
+	KUNIT_CASE(pt_lose_no_asid),
 	KUNIT_CASE(pt_refuse),
 	KUNIT_CASE(pt_refuse_coherency),
 	KUNIT_CASE(pt_memory),

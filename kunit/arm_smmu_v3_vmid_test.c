@@ -5,8 +5,9 @@
  * The driver runs on an SMMU that exists in memory only. Its commands end up in
  * vt_issue(), which plays the hardware: it holds on to STEs until a CFGI_STE for
  * them is complete, and to TLB entries until they are invalidated, as long as the
- * architecture allows. At each command it asks three questions, whatever the test
- * is about:
+ * architecture allows. It can see every mixture of an old STE and a new one, in units
+ * of 64 bits, or of 128 where the driver relies on that. At each command it asks
+ * three questions, whatever the test is about:
  *
  *  - Does a VMID name one stage-2 table and one guest's ASIDs, counting all that
  *    the SMMU may still have cached?
@@ -21,139 +22,15 @@
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
-#include <linux/bitmap.h>
-#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/io-pgtable.h>
 #include <linux/kthread.h>
-#include <linux/kvm_vmid_pin.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
-#include "../../iommufd/iommufd_private.h"
-#include "arm-smmu-v3.h"
+#include "arm-smmu-v3-vmid-test.h"
 #include "arm-smmu-v3-nomem-test.h"
-
-#define VT_STREAMS	16
-#define VT_BITS		8
-#define VT_VMIDS	BIT(VT_BITS)
-#define VT_TOP		(VT_VMIDS - 1)
-#define VT_DEVS		3
-#define VT_S2S		3
-#define VT_VSMMUS	8
-#define VT_NESTED	16
-#define VT_VMS		3
-#define VT_LOG		128
-
-/* Not a stage-2 table: what a dirty VMID tags when its table is gone */
-#define VT_ORPHAN	1ULL
-
-enum vt_fault {
-	VT_CERROR,
-	VT_TIMEOUT,
-};
-
-/**
- * struct vt_cmd - A command as the SMMU has seen it
- * @op: the opcode
- * @arg: StreamID of a CFGI_STE, VMID of a TLBI
- */
-struct vt_cmd {
-	u8 op;
-	u32 arg;
-};
-
-#define VT_CFGI(sid)	{ CMDQ_OP_CFGI_STE, (sid) }
-#define VT_VMALL(vmid)	{ CMDQ_OP_TLBI_S12_VMALL, (vmid) }
-#define VT_NH_ALL(vmid)	{ CMDQ_OP_TLBI_NH_ALL, (vmid) }
-#define VT_SYNC		{ CMDQ_OP_CMD_SYNC, 0 }
-
-/**
- * struct vt_tlb - What the TLB may hold under one VMID
- * @s2ttb: the stage-2 table the entries come from, 0 if there are none
- * @s1ctx: context pointer of the guest whose stage-1 entries these are, or 0
- */
-struct vt_tlb {
-	u64 s2ttb;
-	u64 s1ctx;
-};
-
-struct vt_vm {
-	struct kvm_vmid_pin pin;
-	int refs;
-	int err;
-};
-
-struct vt_dev {
-	struct device *dev;
-	struct dev_iommu iommu;
-	struct arm_smmu_master master;
-	struct arm_smmu_stream streams[3];
-	struct iommu_domain *cur;
-	struct iommufd_device idev;
-	struct iommufd_vdevice vdev;
-};
-
-/**
- * struct vt - One test
- * @test: the test
- * @smmu: the driver's view of the SMMU
- * @impl_ops: of an SMMU that knows another type of vIOMMU
- * @table: the stream table
- * @cached: the STEs that the SMMU may still use
- * @tlb: the TLB entries that it may still use
- * @group: the devices' group
- * @devs: the devices, each with a StreamID of its own, the first with more
- * @s2s: stage-2 domains, freed at the end
- * @vsmmus: vSMMUs in the order of their creation, NULL once destroyed
- * @nr_vsmmus: how many there ever were
- * @nested: nested domains
- * @nr_nested: how many there ever were
- * @vms: what KVM knows
- * @user: a page of user memory
- * @mm: whose it is
- * @out_flags: the answer to the last request for a vSMMU
- * @in_unmap: the commands are those of vt_check_unmap()
- * @s2_hits: the VMIDs whose stage-2 entries these invalidate
- * @s1_hits: the same for stage 1
- * @log: the commands so far, without prefetches
- * @nr_log: their number
- * @syncs: how many times the driver waited for commands
- * @fail_at: which of these goes wrong, 0 for none
- * @fault: what goes wrong
- * @at_cmd: called at each command, before the SMMU carries it out
- * @data: for @at_cmd
- */
-struct vt {
-	struct kunit *test;
-	struct arm_smmu_device smmu;
-	struct arm_smmu_impl_ops impl_ops;
-	struct arm_smmu_ste table[VT_STREAMS];
-	struct arm_smmu_ste cached[VT_STREAMS];
-	struct vt_tlb tlb[VT_VMIDS];
-	struct iommu_group *group;
-	struct vt_dev devs[VT_DEVS];
-	struct arm_smmu_domain *s2s[VT_S2S];
-	struct arm_vsmmu *vsmmus[VT_VSMMUS];
-	unsigned int nr_vsmmus;
-	struct iommu_domain *nested[VT_NESTED];
-	unsigned int nr_nested;
-	struct vt_vm vms[VT_VMS];
-	void __user *user;
-	struct mm_struct *mm;
-	u32 out_flags;
-	bool in_unmap;
-	DECLARE_BITMAP(s2_hits, VT_VMIDS);
-	DECLARE_BITMAP(s1_hits, VT_VMIDS);
-	struct vt_cmd log[VT_LOG];
-	unsigned int nr_log;
-	unsigned int syncs;
-	unsigned int fail_at;
-	enum vt_fault fault;
-	void (*at_cmd)(struct vt *t, const struct vt_cmd *cmd);
-	void *data;
-};
 
 /* What KVM would do */
 
@@ -170,8 +47,30 @@ static struct kvm_vmid_pin *vt_pin(struct kvm *kvm)
 		return ERR_PTR(-ENODEV);
 	if (vm->err)
 		return ERR_PTR(vm->err);
+	if (vm->unmap)
+		vm_munmap((unsigned long)vm->unmap, PAGE_SIZE);
 	vm->refs++;
 	return &vm->pin;
+}
+
+/* The VM can go as soon as nobody holds the lock */
+static struct kvm_vmid_pin *vt_pin_locked(struct kvm *kvm)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct vt *t = test->priv;
+
+	KUNIT_EXPECT_TRUE(test, mutex_is_locked(&t->idev.kvm_lock));
+	return vt_pin(kvm);
+}
+
+/* A device that was bound for a VM, and still belongs to it */
+static struct iommufd_device *vt_bind(struct iommufd_device *idev,
+				      struct vt_vm *vm)
+{
+	mutex_init(&idev->kvm_lock);
+	idev->kvm = vt_kvm(vm);
+	idev->cur_kvm = &idev->kvm;
+	return idev;
 }
 
 static void vt_unpin(struct kvm_vmid_pin *pin)
@@ -185,6 +84,11 @@ static void vt_unpin(struct kvm_vmid_pin *pin)
 static bool vt_is_pinned_by(struct kvm_vmid_pin *pin, struct kvm *kvm)
 {
 	return pin == &((struct vt_vm *)kvm)->pin;
+}
+
+static bool vt_has_el2(struct kvm *kvm)
+{
+	return kvm && ((struct vt_vm *)kvm)->has_el2;
 }
 
 /* What the SMMU would do */
@@ -212,27 +116,15 @@ static u64 vt_ste_s1ctx(const struct arm_smmu_ste *ste)
 }
 
 /* Without the lock: the driver can be anywhere when a command is issued */
-static struct arm_smmu_vmid *vt_find(struct vt *t, u16 id)
+struct arm_smmu_vmid *vt_find(struct vt *t, u16 id)
 {
-	struct arm_smmu_vmid *vmid;
-	unsigned long index;
-
-	xa_for_each(&t->smmu.vmids, index, vmid)
-		if (vmid->id == id)
-			return vmid;
-	return NULL;
+	return xa_load(&t->smmu.vmids, GENMASK(t->smmu.vmid_bits - 1, 0) - id);
 }
 
-/* Between two vSMMUs: nobody's, and no other device has it */
-static bool vt_is_via(struct vt *t, u16 id)
+/* Context pointers tell the guests apart, see vt_s1ctx() */
+static unsigned int vt_guest_of(u64 s1ctx)
 {
-	struct arm_smmu_vmid *vmid = vt_find(t, id);
-	unsigned int i, num = 0;
-
-	for (i = 0; i != ARRAY_SIZE(t->devs); i++)
-		if (vt_ste_vmid(&t->table[t->devs[i].streams[0].id]) == id)
-			num++;
-	return num == 1 && vmid && !vmid->vsmmu;
+	return (s1ctx >> 20) - 1;
 }
 
 /* The SMMU walks the tables that an STE points to */
@@ -254,6 +146,9 @@ static void vt_walk(struct vt *t, const struct arm_smmu_ste *ste)
 	}
 
 	tlb = &t->tlb[id];
+	/* An STE that is still cached, of a table that is gone */
+	if (tlb->s2ttb == VT_ORPHAN)
+		return;
 	s2ttb = le64_to_cpu(ste->data[3]) & STRTAB_STE_3_S2TTB_MASK;
 	if (tlb->s2ttb && tlb->s2ttb != s2ttb)
 		KUNIT_FAIL(t->test, "VMID %u names two stage-2 tables", id);
@@ -261,9 +156,30 @@ static void vt_walk(struct vt *t, const struct arm_smmu_ste *ste)
 
 	if (cfg != STRTAB_STE_0_CFG_NESTED)
 		return;
-	if (tlb->s1ctx && tlb->s1ctx != vt_ste_s1ctx(ste) && !vt_is_via(t, id))
+	if (tlb->s1ctx &&
+	    vt_guest_of(tlb->s1ctx) != vt_guest_of(vt_ste_s1ctx(ste)))
 		KUNIT_FAIL(t->test, "VMID %u names two guests' ASIDs", id);
 	tlb->s1ctx = vt_ste_s1ctx(ste);
+}
+
+/* Whatever the SMMU can see of an STE that it may not have read anew */
+static void vt_walk_mixtures(struct vt *t, unsigned int sid)
+{
+	const unsigned int qwords = ARRAY_SIZE(t->table->data);
+	unsigned int unit =
+		t->smmu.features & ARM_SMMU_FEAT_ATOMIC128 ? 2 : 1;
+	struct arm_smmu_ste view;
+	unsigned int mix, i;
+
+	vt_walk(t, &t->table[sid]);
+	vt_walk(t, &t->cached[sid]);
+	for (mix = 0; !t->failed && mix != BIT(qwords / unit); mix++) {
+		for (i = 0; i != qwords; i++)
+			view.data[i] = mix & BIT(i / unit) ?
+					       t->table[sid].data[i] :
+					       t->cached[sid].data[i];
+		vt_walk(t, &view);
+	}
 }
 
 static struct arm_smmu_domain *vt_s2_of(struct vt *t, u64 s2ttb)
@@ -287,7 +203,7 @@ static void vt_check_owner(struct vt *t, u16 id)
 		KUNIT_FAIL(t->test, "VMID %u given to another table", id);
 }
 
-static void vt_check_unmap(struct vt *t, struct arm_smmu_domain *s2)
+void vt_check_unmap(struct vt *t, struct arm_smmu_domain *s2)
 {
 	unsigned int id;
 
@@ -309,14 +225,12 @@ static void vt_check_unmap(struct vt *t, struct arm_smmu_domain *s2)
 }
 
 /* Everything that the file comment says is asked at each command */
-static void vt_check(struct vt *t)
+void vt_check(struct vt *t)
 {
 	unsigned int i;
 
-	for (i = 0; i != VT_STREAMS; i++) {
-		vt_walk(t, &t->table[i]);
-		vt_walk(t, &t->cached[i]);
-	}
+	for (i = 0; i != VT_STREAMS; i++)
+		vt_walk_mixtures(t, i);
 	for (i = 0; i != VT_VMIDS; i++)
 		if (t->tlb[i].s2ttb)
 			vt_check_owner(t, i);
@@ -364,6 +278,9 @@ static void vt_carry_out(struct vt *t, const struct vt_cmd *cmd)
 	case CMDQ_OP_CFGI_STE:
 		t->cached[cmd->arg] = t->table[cmd->arg];
 		break;
+	case CMDQ_OP_CFGI_ALL:
+		memcpy(t->cached, t->table, sizeof(t->cached));
+		break;
 	case CMDQ_OP_TLBI_S12_VMALL:
 		t->tlb[cmd->arg] = (struct vt_tlb){};
 		break;
@@ -400,8 +317,8 @@ static void vt_log(struct vt *t, struct vt_cmd cmd)
 }
 
 /* In place of __arm_smmu_cmdq_issue_cmdlist() */
-static int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
-		    struct arm_smmu_cmd *cmds, int n, bool sync)
+int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
+	     struct arm_smmu_cmd *cmds, int n, bool sync)
 {
 	struct vt *t = kunit_get_current_test()->priv;
 	struct vt_cmd cmd;
@@ -428,9 +345,10 @@ static int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 		t->at_cmd(t, &cmd);
 	}
 
-	if (++t->syncs == t->fail_at) {
-		atomic_inc(&smmu->cmdq_errors);
-		return t->fault == VT_TIMEOUT ? -ETIMEDOUT : 0;
+	if (++t->syncs == t->fail_at ||
+	    (t->hangs_from && t->syncs >= t->hangs_from)) {
+		t->failed = true;
+		return t->fault == VT_TIMEOUT ? -ETIMEDOUT : -EIO;
 	}
 
 	for (i = 0; i != n; i++) {
@@ -441,21 +359,14 @@ static int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 	return 0;
 }
 
-static void vt_clear_log(struct vt *t)
+void vt_clear_log(struct vt *t)
 {
 	t->nr_log = 0;
 	t->syncs = 0;
 	t->fail_at = 0;
 }
 
-#define VT_EXPECT_LOG(t, cmds...)                                              \
-	do {                                                                   \
-		static const struct vt_cmd want[] = { cmds };                  \
-		vt_expect_log(t, want, ARRAY_SIZE(want));                      \
-	} while (0)
-
-static void vt_expect_log(struct vt *t, const struct vt_cmd *want,
-			  unsigned int n)
+void vt_expect_log(struct vt *t, const struct vt_cmd *want, unsigned int n)
 {
 	unsigned int i;
 
@@ -487,7 +398,7 @@ static int vt_attach_locked(struct device *dev, void *data)
 	return 0;
 }
 
-static int vt_attach(struct vt *t, unsigned int dev, struct iommu_domain *new)
+int vt_attach(struct vt *t, unsigned int dev, struct iommu_domain *new)
 {
 	struct vt_attach a = {
 		.dev = t->devs[dev].dev,
@@ -503,12 +414,12 @@ static int vt_attach(struct vt *t, unsigned int dev, struct iommu_domain *new)
 	return a.ret;
 }
 
-static int vt_detach(struct vt *t, unsigned int dev)
+int vt_detach(struct vt *t, unsigned int dev)
 {
 	return vt_attach(t, dev, arm_smmu_ops.blocked_domain);
 }
 
-static struct arm_smmu_domain *vt_new_s2(struct vt *t)
+struct arm_smmu_domain *vt_new_s2(struct vt *t)
 {
 	const u32 flags = IOMMU_HWPT_ALLOC_NEST_PARENT;
 	struct device *dev = t->devs[0].dev;
@@ -525,7 +436,7 @@ static struct arm_smmu_domain *vt_new_s2(struct vt *t)
 	return t->s2s[i];
 }
 
-static void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2)
+void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2)
 {
 	unsigned int i;
 
@@ -539,8 +450,6 @@ static void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2)
 	s2->domain.ops->free(&s2->domain);
 	vt_check(t);
 }
-
-#define VT_NO_DATA	(-1)
 
 static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
 					   struct arm_smmu_domain *s2,
@@ -565,8 +474,10 @@ static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
 	vsmmu->core.type = type;
 	vsmmu->core.iommu_dev = &t->smmu.iommu;
 
-	ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain, vt_kvm(vm),
+	ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
+				       vt_bind(&t->idev, vm),
 				       flags == VT_NO_DATA ? NULL : &data);
+	KUNIT_EXPECT_FALSE(t->test, mutex_is_locked(&t->idev.kvm_lock));
 	vt_check(t);
 	if (ret) {
 		/* iommufd does not call an op that was not set */
@@ -580,15 +491,15 @@ static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
 	return vsmmu;
 }
 
-static struct arm_vsmmu *vt_new_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
-				      struct vt_vm *vm, int flags)
+struct arm_vsmmu *vt_new_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
+			       struct vt_vm *vm, int flags)
 {
 	return vt_new_vsmmu_type(t, s2, vm, flags,
 				 IOMMU_VIOMMU_TYPE_ARM_SMMUV3);
 }
 
-static struct arm_vsmmu *vt_must_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
-				       struct vt_vm *vm, int flags)
+struct arm_vsmmu *vt_must_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
+				struct vt_vm *vm, int flags)
 {
 	struct arm_vsmmu *vsmmu = vt_new_vsmmu(t, s2, vm, flags);
 
@@ -596,10 +507,8 @@ static struct arm_vsmmu *vt_must_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
 	return vsmmu;
 }
 
-#define VT_SHARE	IOMMU_VIOMMU_ARM_SMMUV3_SHARE_VMID
-
-static struct arm_vsmmu *vt_must_share(struct vt *t, struct arm_smmu_domain *s2,
-				       struct vt_vm *vm)
+struct arm_vsmmu *vt_must_share(struct vt *t, struct arm_smmu_domain *s2,
+				struct vt_vm *vm)
 {
 	return vt_must_vsmmu(t, s2, vm, VT_SHARE);
 }
@@ -611,7 +520,7 @@ static void vt_free_vdevice(struct vt_dev *d)
 	d->vdev.viommu = NULL;
 }
 
-static void vt_free_vsmmu(struct vt *t, struct arm_vsmmu *vsmmu)
+void vt_free_vsmmu(struct vt *t, struct arm_vsmmu *vsmmu)
 {
 	unsigned int i;
 
@@ -638,10 +547,12 @@ static u64 vt_s1ctx(struct vt *t, const struct arm_vsmmu *vsmmu)
 }
 
 #define VT_STE_INVALID	UINT_MAX
+/* Another CD table, and all else that a guest can choose */
+#define VT_S1_OTHER	BIT(12)
 #define VT_STE_0_NESTED	FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED)
 
-static struct iommu_domain *vt_nested(struct vt *t, struct arm_vsmmu *vsmmu,
-				      unsigned int cfg)
+static struct iommu_domain *vt_nested_vste(struct vt *t, struct arm_vsmmu *vsmmu,
+					   unsigned int cfg, u64 s1)
 {
 	struct iommu_hwpt_arm_smmuv3 arg = {};
 	struct iommu_user_data data = {
@@ -655,10 +566,16 @@ static struct iommu_domain *vt_nested(struct vt *t, struct arm_vsmmu *vsmmu,
 		arg.ste[0] = cpu_to_le64(STRTAB_STE_0_V |
 					 FIELD_PREP(STRTAB_STE_0_CFG, cfg));
 	if (cfg == STRTAB_STE_0_CFG_S1_TRANS) {
-		arg.ste[0] |= cpu_to_le64(vt_s1ctx(t, vsmmu));
+		arg.ste[0] |= cpu_to_le64(vt_s1ctx(t, vsmmu) | s1);
 		arg.ste[1] = cpu_to_le64(FIELD_PREP(STRTAB_STE_1_S1CIR, 1) |
 					 FIELD_PREP(STRTAB_STE_1_S1COR, 2) |
 					 FIELD_PREP(STRTAB_STE_1_S1CSH, 3));
+		if (s1)
+			arg.ste[1] = cpu_to_le64(FIELD_PREP(STRTAB_STE_1_S1DSS, 1) |
+						 FIELD_PREP(STRTAB_STE_1_S1CIR, 2) |
+						 FIELD_PREP(STRTAB_STE_1_S1COR, 1) |
+						 FIELD_PREP(STRTAB_STE_1_S1CSH, 2) |
+						 STRTAB_STE_1_S1STALLD);
 	}
 
 	KUNIT_ASSERT_LT(t->test, t->nr_nested, VT_NESTED);
@@ -669,20 +586,32 @@ static struct iommu_domain *vt_nested(struct vt *t, struct arm_vsmmu *vsmmu,
 	return domain;
 }
 
+struct iommu_domain *vt_nested(struct vt *t, struct arm_vsmmu *vsmmu,
+			       unsigned int cfg)
+{
+	return vt_nested_vste(t, vsmmu, cfg, 0);
+}
+
+static struct iommu_domain *vt_nested_s1(struct vt *t, struct arm_vsmmu *vsmmu,
+					 u64 s1)
+{
+	return vt_nested_vste(t, vsmmu, STRTAB_STE_0_CFG_S1_TRANS, s1);
+}
+
 /* A device has one vDEVICE at most */
-static int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
-		      struct vt_vm *vm)
+int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
+	       struct vt_vm *vm)
 {
 	struct vt_dev *d = &t->devs[dev];
 	int ret;
 
 	vt_free_vdevice(d);
 	d->idev.dev = d->dev;
-	d->idev.kvm = vt_kvm(vm);
-	d->vdev.idev = &d->idev;
+	d->vdev.idev = vt_bind(&d->idev, vm);
 	d->vdev.viommu = &vsmmu->core;
 	d->vdev.virt_id = 0x100 + dev;
 	ret = vsmmu->core.ops->vdevice_init(&d->vdev);
+	KUNIT_EXPECT_FALSE(t->test, mutex_is_locked(&d->idev.kvm_lock));
 	if (ret) {
 		d->vdev.viommu = NULL;
 		return ret;
@@ -692,8 +621,8 @@ static int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
 }
 
 /* Attach a device of a VM to a nested domain that translates */
-static void vt_attach_translate(struct vt *t, unsigned int dev,
-				struct arm_vsmmu *vsmmu, struct vt_vm *vm)
+void vt_attach_translate(struct vt *t, unsigned int dev,
+			 struct arm_vsmmu *vsmmu, struct vt_vm *vm)
 {
 	KUNIT_ASSERT_EQ(t->test, vt_vdevice(t, dev, vsmmu, vm), 0);
 	KUNIT_ASSERT_EQ(t->test,
@@ -703,12 +632,12 @@ static void vt_attach_translate(struct vt *t, unsigned int dev,
 			0);
 }
 
-static struct arm_smmu_ste *vt_ste(struct vt *t, unsigned int dev)
+struct arm_smmu_ste *vt_ste(struct vt *t, unsigned int dev)
 {
 	return &t->table[t->devs[dev].streams[0].id];
 }
 
-static unsigned int vt_count_vmids(struct vt *t)
+unsigned int vt_count_vmids(struct vt *t)
 {
 	struct arm_smmu_vmid *vmid;
 	unsigned long index;
@@ -731,8 +660,8 @@ static int vt_inv_users(struct arm_smmu_domain *s2, u8 type, u32 id)
 	return 0;
 }
 
-static void vt_expect_users(struct vt *t, struct arm_smmu_domain *s2, u16 id,
-			    int users)
+void vt_expect_users(struct vt *t, struct arm_smmu_domain *s2, u16 id,
+		     int users)
 {
 	KUNIT_EXPECT_EQ_MSG(t->test, vt_inv_users(s2, INV_TYPE_S2_VMID, id),
 			    users, "VMID %u", id);
@@ -741,7 +670,7 @@ static void vt_expect_users(struct vt *t, struct arm_smmu_domain *s2, u16 id,
 			    users, "stage 1 of VMID %u", id);
 }
 
-static struct arm_smmu_vmid *vt_alloc(struct vt *t, struct arm_smmu_domain *s2)
+struct arm_smmu_vmid *vt_alloc(struct vt *t, struct arm_smmu_domain *s2)
 {
 	guard(mutex)(&arm_smmu_asid_lock);
 	return arm_smmu_vmid_alloc(&t->smmu, s2);
@@ -760,19 +689,19 @@ static struct arm_smmu_vmid *vt_claim(struct vt *t, struct vt_vm *vm,
 	return vmid;
 }
 
-static void vt_put(struct arm_smmu_vmid *vmid)
+void vt_put(struct arm_smmu_vmid *vmid)
 {
 	guard(mutex)(&arm_smmu_asid_lock);
 	arm_smmu_vmid_put(vmid);
 }
 
-static int vt_evict(struct arm_smmu_vmid *vmid)
+int vt_evict(struct arm_smmu_vmid *vmid)
 {
 	guard(mutex)(&arm_smmu_asid_lock);
 	return arm_smmu_vmid_evict(vmid);
 }
 
-static void vt_need_kvm(struct vt *t)
+void vt_need_kvm(struct vt *t)
 {
 	if (!IS_ENABLED(CONFIG_ARM64) || !IS_ENABLED(CONFIG_KVM))
 		kunit_skip(t->test, "there is no KVM to stub");
@@ -790,11 +719,9 @@ static void vt_init_dev(struct vt *t, unsigned int i)
 	d->master.smmu = &t->smmu;
 	d->master.dev = d->dev;
 	d->master.streams = d->streams;
-	d->master.num_streams = i ? 1 : 3;
+	d->master.num_streams = i ? 1 : 2;
 	d->streams[0].id = 1 + 4 * i;
-	/* Behind a PCI bridge, StreamIDs can occur twice */
 	d->streams[1].id = 2;
-	d->streams[2].id = 2;
 	d->master.build_invs = arm_smmu_invs_alloc(8);
 	KUNIT_ASSERT_NOT_NULL(t->test, d->master.build_invs);
 
@@ -807,7 +734,7 @@ static void vt_init_dev(struct vt *t, unsigned int i)
 	KUNIT_ASSERT_EQ(t->test, vt_detach(t, i), 0);
 }
 
-static int vt_init(struct kunit *test)
+int vt_init(struct kunit *test)
 {
 	struct arm_smmu_device *smmu;
 	unsigned int i;
@@ -829,7 +756,7 @@ static int vt_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, smmu->dev);
 	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_TRANS_S2 |
 			 ARM_SMMU_FEAT_NESTING | ARM_SMMU_FEAT_S2FWB |
-			 ARM_SMMU_FEAT_COHERENCY | ARM_SMMU_FEAT_BBML2;
+			 ARM_SMMU_FEAT_COHERENCY;
 	smmu->vmid_bits = VT_BITS;
 	smmu->asid_bits = 16;
 	smmu->oas = 44;
@@ -844,14 +771,14 @@ static int vt_init(struct kunit *test)
 
 	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
 				   vt_issue);
-	kunit_activate_static_stub(test, kvm_arm_vmid_pin, vt_pin);
+	kunit_activate_static_stub(test, kvm_arm_vmid_pin, vt_pin_locked);
 	kunit_activate_static_stub(test, kvm_arm_vmid_unpin, vt_unpin);
 	kunit_activate_static_stub(test, kvm_arm_vmid_is_pinned_by,
 				   vt_is_pinned_by);
+	kunit_activate_static_stub(test, arm_vsmmu_vm_has_el2, vt_has_el2);
 	for (i = 0; i != VT_VMS; i++)
 		t->vms[i].pin = (struct kvm_vmid_pin){
 			.vmid = i + 1,
-			.bits = VT_BITS,
 		};
 
 	t->group = iommu_group_alloc();
@@ -863,7 +790,7 @@ static int vt_init(struct kunit *test)
 }
 
 /* Undo all, in the order of iommufd, and see that nothing is left */
-static void vt_exit(struct kunit *test)
+void vt_exit(struct kunit *test)
 {
 	struct vt *t = test->priv;
 	struct arm_smmu_vmid *vmid;
@@ -877,6 +804,7 @@ static void vt_exit(struct kunit *test)
 
 	t->at_cmd = NULL;
 	t->fail_at = 0;
+	t->hangs_from = 0;
 	t->nr_log = 0;
 	for (i = 0; i != VT_DEVS; i++) {
 		struct vt_dev *d = &t->devs[i];
@@ -1038,6 +966,7 @@ static void vt_registry_dirty(struct kunit *test)
 	vmid = vt_claim(t, &t->vms[0], vt_new_s2(t));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vmid);
 	vmid->dirty = true;
+	t->hangs_from = 1;
 	vt_put(vmid);
 
 	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, t->vms[0].pin.vmid), vmid);
@@ -1179,16 +1108,26 @@ static void vt_ste_direct(struct kunit *test)
 
 enum vt_state {
 	VT_DIRECT,
+	VT_DIRECT_2,
 	VT_BYPASS_A,
 	VT_TRANSLATE_A,
+	VT_TRANSLATE_A2,
 	VT_TRANSLATE_B,
 };
 
+/**
+ * struct vt_transition - From one STE to another
+ * @from: the old one
+ * @to: the new one
+ * @syncs: that it takes in units of 64 and of 128 bits
+ * @broken: if it goes by V=0 in these
+ * @desc: for KUnit
+ */
 struct vt_transition {
 	enum vt_state from;
 	enum vt_state to;
-	unsigned int syncs;
-	bool via;
+	unsigned int syncs[2];
+	bool broken[2];
 	const char *desc;
 };
 
@@ -1196,149 +1135,155 @@ struct vt_transition {
  * vSMMU A has the VMID of its VM, B that of the stage-2 table, as has a direct
  * attachment. A change of nothing but S2VMID takes one sync. Switching stage 1 on
  * takes two, for qword 1 and then 0, and switching it off three: MEV goes before,
- * the other bits of qword 1 after.
+ * the other bits of qword 1 after. What takes a qword of each half is broken, as in
+ * 7.3, and what takes two of one half if 64 bits are the unit.
  */
 static const struct vt_transition vt_transitions[] = {
-	{ VT_DIRECT, VT_BYPASS_A, 1, false, "direct to bypass" },
-	{ VT_BYPASS_A, VT_DIRECT, 1, false, "bypass to direct" },
-	{ VT_DIRECT, VT_TRANSLATE_A, 3, false, "direct to translate" },
-	{ VT_TRANSLATE_A, VT_DIRECT, 4, false, "translate to direct" },
-	{ VT_DIRECT, VT_TRANSLATE_B, 2, false, "direct to translate, same VMID" },
-	{ VT_TRANSLATE_B, VT_DIRECT, 3, false, "translate to direct, same VMID" },
-	{ VT_BYPASS_A, VT_TRANSLATE_A, 2, false, "bypass to translate" },
-	{ VT_TRANSLATE_A, VT_BYPASS_A, 3, false, "translate to bypass" },
-	{ VT_BYPASS_A, VT_TRANSLATE_B, 3, false, "bypass to another's translate" },
-	{ VT_TRANSLATE_B, VT_BYPASS_A, 4, false, "translate to another's bypass" },
-	{ VT_TRANSLATE_A, VT_TRANSLATE_B, 3, true, "translate to another's" },
-	{ VT_TRANSLATE_B, VT_TRANSLATE_A, 3, true, "and back" },
+	{ VT_DIRECT, VT_BYPASS_A, { 1, 1 }, {}, "direct to bypass" },
+	{ VT_BYPASS_A, VT_DIRECT, { 1, 1 }, {}, "bypass to direct" },
+	{ VT_DIRECT, VT_TRANSLATE_A, { 3, 3 }, {}, "direct to translate" },
+	{ VT_TRANSLATE_A, VT_DIRECT, { 4, 4 }, {}, "translate to direct" },
+	{ VT_DIRECT, VT_TRANSLATE_B, { 2, 2 }, {},
+	  "direct to translate, same VMID" },
+	{ VT_TRANSLATE_B, VT_DIRECT, { 3, 3 }, {},
+	  "translate to direct, same VMID" },
+	{ VT_BYPASS_A, VT_TRANSLATE_A, { 2, 2 }, {}, "bypass to translate" },
+	{ VT_TRANSLATE_A, VT_BYPASS_A, { 3, 3 }, {}, "translate to bypass" },
+	{ VT_BYPASS_A, VT_TRANSLATE_B, { 3, 3 }, {},
+	  "bypass to another's translate" },
+	{ VT_TRANSLATE_B, VT_BYPASS_A, { 4, 4 }, {},
+	  "translate to another's bypass" },
+	{ VT_TRANSLATE_A, VT_TRANSLATE_A2, { 3, 1 }, { true, false },
+	  "translate to another one of the vSMMU" },
+	{ VT_DIRECT, VT_DIRECT_2, { 3, 1 }, { true, false },
+	  "direct to another table" },
+	{ VT_BYPASS_A, VT_DIRECT_2, { 3, 1 }, { true, false },
+	  "bypass to another table" },
+	{ VT_TRANSLATE_A, VT_TRANSLATE_B, { 3, 3 }, { true, true },
+	  "translate to another's" },
+	{ VT_TRANSLATE_B, VT_TRANSLATE_A, { 3, 3 }, { true, true },
+	  "and back" },
+	{ VT_TRANSLATE_A, VT_DIRECT_2, { 3, 3 }, { true, true },
+	  "translate to another table" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vt_transition, vt_transitions, desc);
 
 struct vt_seen {
 	struct arm_smmu_ste *ste;
-	u64 s2ttb;
-	u64 ctx[2];
-	u16 id[2];
 	unsigned int syncs;
 	bool broken;
-	bool via;
 };
+
+/*
+ * A guest's stage 1 is cached under that guest's number and no other: the commands
+ * and broadcasts of the guest name that one.
+ */
+static void vt_expect_reached(struct vt *t)
+{
+	struct arm_vsmmu *vsmmu;
+	unsigned int id;
+
+	for (id = 0; id != VT_VMIDS; id++) {
+		if (!t->tlb[id].s1ctx)
+			continue;
+		vsmmu = t->vsmmus[vt_guest_of(t->tlb[id].s1ctx)];
+		KUNIT_EXPECT_EQ_MSG(t->test, vsmmu->vmid->id, id,
+				    "stage 1 under another number");
+	}
+}
 
 static void vt_see_ste(struct vt *t, const struct vt_cmd *cmd)
 {
 	struct vt_seen *seen = t->data;
-	u64 data0 = le64_to_cpu(seen->ste->data[0]);
-	unsigned int i;
 
+	vt_expect_reached(t);
 	if (cmd->op != CMDQ_OP_CFGI_STE)
 		return;
 	seen->syncs++;
-	if (!(data0 & STRTAB_STE_0_V)) {
+	if (!(le64_to_cpu(seen->ste->data[0]) & STRTAB_STE_0_V))
 		seen->broken = true;
-		return;
-	}
-	KUNIT_EXPECT_EQ(t->test,
-			le64_to_cpu(seen->ste->data[3]) & STRTAB_STE_3_S2TTB_MASK,
-			seen->s2ttb);
-	if (vt_ste_cfg(seen->ste) != STRTAB_STE_0_CFG_NESTED) {
-		KUNIT_EXPECT_EQ(t->test, vt_ste_cfg(seen->ste),
-				STRTAB_STE_0_CFG_S2_TRANS);
-		return;
-	}
-	/* Stage 1 is on, and never under another guest's VMID */
-	i = vt_ste_s1ctx(seen->ste) == seen->ctx[1];
-	KUNIT_EXPECT_EQ(t->test, vt_ste_s1ctx(seen->ste), seen->ctx[i]);
-	if (vt_is_via(t, vt_ste_vmid(seen->ste))) {
-		seen->via = true;
-		return;
-	}
-	KUNIT_EXPECT_EQ(t->test, vt_ste_vmid(seen->ste), seen->id[i]);
 }
 
-static void vt_enter(struct vt *t, enum vt_state state,
-		     struct arm_smmu_domain *s2)
+static void vt_enter(struct vt *t, enum vt_state state)
 {
 	struct arm_vsmmu *a = t->vsmmus[0], *b = t->vsmmus[1];
 	struct iommu_domain *domain;
 
 	switch (state) {
 	case VT_DIRECT:
-		KUNIT_ASSERT_EQ(t->test, vt_attach(t, 1, &s2->domain), 0);
+		domain = &t->s2s[0]->domain;
+		break;
+	case VT_DIRECT_2:
+		domain = &t->s2s[1]->domain;
 		break;
 	case VT_BYPASS_A:
 		domain = vt_nested(t, a, STRTAB_STE_0_CFG_BYPASS);
-		KUNIT_ASSERT_EQ(t->test, vt_attach(t, 1, domain), 0);
+		break;
+	case VT_TRANSLATE_A2:
+		KUNIT_ASSERT_EQ(t->test, vt_vdevice(t, 1, a, &t->vms[0]), 0);
+		domain = vt_nested_s1(t, a, VT_S1_OTHER);
 		break;
 	case VT_TRANSLATE_A:
 		vt_attach_translate(t, 1, a, &t->vms[0]);
-		break;
+		return;
 	case VT_TRANSLATE_B:
 		vt_attach_translate(t, 1, b, NULL);
-		break;
+		return;
 	}
+	KUNIT_ASSERT_EQ(t->test, vt_attach(t, 1, domain), 0);
 }
 
-/* vt_enter(), and what STEs the SMMU gets to see on the way */
-static void vt_watch_enter(struct vt *t, enum vt_state state,
-			   struct arm_smmu_domain *s2, struct vt_seen *seen)
+/* Stage-2 table 0 with vSMMUs A and B, and 1 */
+static void vt_two_tables(struct vt *t)
 {
-	unsigned int i;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *b;
 
-	seen->ste = vt_ste(t, 1);
-	seen->s2ttb = vt_ttb(s2);
-	for (i = 0; i != 2; i++) {
-		seen->ctx[i] = vt_s1ctx(t, t->vsmmus[i]);
-		seen->id[i] = t->vsmmus[i]->vmid->id;
+	vt_new_s2(t);
+	vt_must_share(t, s2, &t->vms[0]);
+	b = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	KUNIT_EXPECT_PTR_EQ(t->test, b->vmid, s2->s2_cfg.vmid);
+}
+
+static u16 vt_state_vmid(struct vt *t, enum vt_state state)
+{
+	switch (state) {
+	case VT_BYPASS_A:
+	case VT_TRANSLATE_A:
+	case VT_TRANSLATE_A2:
+		return t->vsmmus[0]->vmid->id;
+	case VT_DIRECT_2:
+		return t->s2s[1]->s2_cfg.vmid->id;
+	default:
+		return t->s2s[0]->s2_cfg.vmid->id;
 	}
-	t->data = seen;
-	t->at_cmd = vt_see_ste;
-	vt_enter(t, state, s2);
-	t->at_cmd = NULL;
 }
 
 static void vt_ste_transition(struct kunit *test)
 {
 	const struct vt_transition *p = test->param_value;
 	struct vt *t = test->priv;
-	struct arm_smmu_domain *s2 = vt_new_s2(t);
-	struct vt_seen seen = {};
-	struct arm_vsmmu *b;
+	unsigned int i;
 
 	vt_need_kvm(t);
-	vt_must_share(t, s2, &t->vms[0]);
-	b = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
-	KUNIT_EXPECT_PTR_EQ(test, b->vmid, s2->s2_cfg.vmid);
+	vt_two_tables(t);
+	for (i = 0; i != 2; i++) {
+		struct vt_seen seen = { .ste = vt_ste(t, 1) };
 
-	vt_enter(t, p->from, s2);
-	vt_watch_enter(t, p->to, s2, &seen);
+		if (i)
+			t->smmu.features |= ARM_SMMU_FEAT_ATOMIC128;
+		vt_enter(t, p->from);
+		t->data = &seen;
+		t->at_cmd = vt_see_ste;
+		vt_enter(t, p->to);
+		t->at_cmd = NULL;
 
-	KUNIT_EXPECT_FALSE(test, seen.broken);
-	KUNIT_EXPECT_EQ(test, seen.via, p->via);
-	KUNIT_EXPECT_EQ(test, seen.syncs, p->syncs);
-	KUNIT_EXPECT_EQ(test, vt_ste_vmid(seen.ste),
-			p->to == VT_DIRECT || p->to == VT_TRANSLATE_B ?
-				seen.id[1] :
-				seen.id[0]);
-}
-
-/* An SMMU that may report a conflict between the entries of two stage 1s */
-static void vt_ste_no_bbml2(struct kunit *test)
-{
-	struct vt *t = test->priv;
-	struct arm_smmu_domain *s2 = vt_new_s2(t);
-	struct vt_seen seen = {};
-
-	vt_need_kvm(t);
-	t->smmu.features &= ~ARM_SMMU_FEAT_BBML2;
-	vt_must_share(t, s2, &t->vms[0]);
-	vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
-	vt_enter(t, VT_TRANSLATE_A, s2);
-	vt_watch_enter(t, VT_TRANSLATE_B, s2, &seen);
-
-	KUNIT_EXPECT_TRUE(test, seen.broken);
-	KUNIT_EXPECT_FALSE(test, seen.via);
-	KUNIT_EXPECT_EQ(test, vt_ste_vmid(seen.ste), seen.id[1]);
+		KUNIT_EXPECT_EQ(test, seen.broken, p->broken[i]);
+		KUNIT_EXPECT_EQ(test, seen.syncs, p->syncs[i]);
+		KUNIT_EXPECT_EQ(test, vt_ste_vmid(seen.ste),
+				vt_state_vmid(t, p->to));
+	}
 }
 
 /* arm_smmu_ste_vmid_step() is for STEs of one stage-2 table, and for live ones */
@@ -1505,7 +1450,8 @@ static void vt_detach_fails(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, s2->s2_cfg.vmid->dirty);
 	vt_expect_users(t, s2, VT_TOP, 1);
 
-	/* Neither the VM nor another vSMMU nor another table gets them */
+	/* While the queue hangs neither the VM nor another vSMMU gets them */
+	t->hangs_from = 1;
 	vt_free_vsmmu(t, vsmmu);
 	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
 	KUNIT_EXPECT_EQ(test,
@@ -1514,12 +1460,16 @@ static void vt_detach_fails(struct kunit *test)
 			-EBUSY);
 	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
 	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 1);
+	t->hangs_from = 0;
 	vt_attach_translate(t, 1, vsmmu, NULL);
-
 	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
 	vt_free_vsmmu(t, vsmmu);
+
+	/* Nor another table */
+	t->hangs_from = 1;
 	vt_free_s2(t, s2);
 	s2 = vt_new_s2(t);
+	t->hangs_from = 0;
 	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP - 1);
 	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
 	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 3);
@@ -1538,51 +1488,6 @@ static void vt_attach_fails(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
 	vt_expect_users(t, s2, VT_TOP, 0);
 	KUNIT_EXPECT_FALSE(test, s2->s2_cfg.vmid->dirty);
-}
-
-/* What the driver counts as a failed command: the real queue, in memory */
-static void vt_cmdq_errors(struct kunit *test)
-{
-	struct vt *t = test->priv;
-	struct arm_smmu_device *smmu = &t->smmu;
-	struct arm_smmu_queue *q = &smmu->cmdq.q;
-	u32 *regs = kunit_kcalloc(test, 2, sizeof(*regs), GFP_KERNEL);
-	struct arm_smmu_cmd cmd;
-	int before = arm_smmu_cmdq_errors(smmu);
-	int ret;
-
-	KUNIT_ASSERT_NOT_NULL(test, regs);
-	q->llq.max_n_shift = 7;
-	q->ent_dwords = CMDQ_ENT_DWORDS;
-	q->base = kunit_kcalloc(test, 1 << 7, sizeof(cmd), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, q->base);
-	q->prod_reg = (u32 __force __iomem *)&regs[0];
-	q->cons_reg = (u32 __force __iomem *)&regs[1];
-	KUNIT_ASSERT_EQ(test, arm_smmu_cmdq_init(smmu, &smmu->cmdq), 0);
-
-	/* An illegal command is skipped, and the CMD_SYNC behind it completes */
-	q->base[0] = cpu_to_le64(CMDQ_OP_TLBI_S12_VMALL);
-	regs[1] = FIELD_PREP(CMDQ_CONS_ERR, CMDQ_ERR_CERROR_ILL_IDX);
-	__arm_smmu_cmdq_skip_err(smmu, &smmu->cmdq);
-	KUNIT_EXPECT_EQ(test, le64_to_cpu(q->base[0]) & CMDQ_0_OP,
-			CMDQ_OP_CMD_SYNC);
-	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 1);
-
-	/* Nothing is skipped here */
-	regs[1] = FIELD_PREP(CMDQ_CONS_ERR, CMDQ_ERR_CERROR_ABT_IDX);
-	__arm_smmu_cmdq_skip_err(smmu, &smmu->cmdq);
-	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 1);
-
-	/* An SMMU that does not answer; the driver waits for a second */
-	regs[1] = 0;
-	kunit_deactivate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist);
-	cmd = (struct arm_smmu_cmd){ .data = { CMDQ_OP_TLBI_S12_VMALL } };
-	ret = __arm_smmu_cmdq_issue_cmdlist(smmu, &smmu->cmdq, &cmd, 1, true);
-	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
-				   vt_issue);
-	KUNIT_EXPECT_EQ(test, ret, -ETIMEDOUT);
-	KUNIT_EXPECT_EQ(test, regs[0], 2);
-	KUNIT_EXPECT_EQ(test, arm_smmu_cmdq_errors(smmu), before + 2);
 }
 
 /* Which VMID a vSMMU gets */
@@ -1689,38 +1594,88 @@ static void vt_choose_share(struct kunit *test)
 	vt_must_share(t, s2, &t->vms[0]);
 }
 
-/* Not asked for: with BTM if possible, without BTM not at all */
+/* Not asked for: as in 7.3, whether the SMMU listens or not */
+static void vt_choose_unasked(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	static const int flags[] = { 0, VT_NO_DATA };
+	struct arm_vsmmu *vsmmu;
+	unsigned int i;
+
+	vt_need_kvm(t);
+	for (i = 0; i != 2 * ARRAY_SIZE(flags); i++) {
+		if (i == ARRAY_SIZE(flags))
+			t->smmu.features |= ARM_SMMU_FEAT_BTM;
+		vsmmu = vt_must_vsmmu(t, s2, &t->vms[0],
+				      flags[i % ARRAY_SIZE(flags)]);
+		KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+		KUNIT_EXPECT_NULL(test, s2->s2_cfg.shared);
+		KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+		KUNIT_EXPECT_EQ(test, t->out_flags, 0);
+		/* It serves whichever VM's devices there are */
+		KUNIT_EXPECT_EQ(test, vt_vdevice(t, 1, vsmmu, &t->vms[1]), 0);
+		vt_free_vsmmu(t, vsmmu);
+	}
+}
+
+/* Broadcasts are reported where the SMMU listens, for a VM that has one VMID */
 static void vt_choose_btm(struct kunit *test)
 {
 	struct vt *t = test->priv;
 	struct arm_smmu_domain *s2 = vt_new_s2(t);
 	struct arm_vsmmu *vsmmu;
+	unsigned int i;
 
 	vt_need_kvm(t);
-	vsmmu = vt_must_vsmmu(t, s2, &t->vms[0], 0);
-	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
-	KUNIT_EXPECT_EQ(test, t->out_flags, 0);
-	vt_free_vsmmu(t, vsmmu);
+	for (i = 0; i != 4; i++) {
+		const bool btm = i & 1, el2 = i & 2;
 
-	t->smmu.features |= ARM_SMMU_FEAT_BTM;
-	vsmmu = vt_must_vsmmu(t, s2, &t->vms[0], 0);
-	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 1);
-	KUNIT_EXPECT_EQ(test, t->out_flags,
-			IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED |
-				IOMMU_VIOMMU_ARM_SMMUV3_BTM);
-	vt_free_vsmmu(t, vsmmu);
-
-	/* A VMM that knows nothing of it */
-	vsmmu = vt_must_vsmmu(t, s2, &t->vms[0], VT_NO_DATA);
-	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 1);
-	vt_free_vsmmu(t, vsmmu);
-
-	vsmmu = vt_must_vsmmu(t, s2, NULL, 0);
-	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
-	KUNIT_EXPECT_EQ(test, t->out_flags, 0);
+		t->smmu.features &= ~ARM_SMMU_FEAT_BTM;
+		if (btm)
+			t->smmu.features |= ARM_SMMU_FEAT_BTM;
+		t->vms[0].has_el2 = el2;
+		vsmmu = vt_must_share(t, s2, &t->vms[0]);
+		KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, 1);
+		KUNIT_EXPECT_EQ(test, t->out_flags,
+				IOMMU_VIOMMU_ARM_SMMUV3_VMID_SHARED |
+					(btm && !el2 ?
+						 IOMMU_VIOMMU_ARM_SMMUV3_BTM :
+						 0));
+		vt_free_vsmmu(t, vsmmu);
+	}
 }
 
-/* Asked for: @err. Not asked for, with BTM on: a private one. */
+/* What a VMM can know before it allocates anything */
+static void vt_hw_info(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct iommu_hw_info_arm_smmuv3 *info;
+	enum iommu_hw_info_type type;
+	unsigned int i;
+	u32 len;
+
+	t->smmu.base = (void __force __iomem *)kunit_kzalloc(test, SZ_4K,
+							     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)t->smmu.base);
+	/* Raw, and no answer: the SMMU need not listen */
+	writel_relaxed(IDR0_BTM, t->smmu.base + ARM_SMMU_IDR0);
+	for (i = 0; i != 2; i++) {
+		if (i)
+			t->smmu.features |= ARM_SMMU_FEAT_BTM;
+		type = IOMMU_HW_INFO_TYPE_DEFAULT;
+		info = arm_smmu_ops.hw_info(t->devs[0].dev, &len, &type);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, info);
+		KUNIT_EXPECT_EQ(test, type, IOMMU_HW_INFO_TYPE_ARM_SMMUV3);
+		KUNIT_EXPECT_EQ(test, len, sizeof(*info));
+		KUNIT_EXPECT_EQ(test, info->idr[0], IDR0_BTM);
+		KUNIT_EXPECT_EQ(test, info->flags & IOMMU_HW_INFO_ARM_SMMUV3_BTM,
+				i ? IOMMU_HW_INFO_ARM_SMMUV3_BTM : 0);
+		kfree(info);
+	}
+}
+
+/* Asked for: @err. Not asked for: a private one. */
 static void vt_expect_refused(struct vt *t, struct arm_smmu_domain *s2,
 			      struct vt_vm *vm, int err)
 {
@@ -1735,12 +1690,10 @@ static void vt_expect_refused(struct vt *t, struct arm_smmu_domain *s2,
 	KUNIT_EXPECT_EQ(t->test, vm ? vm->refs : 0, refs);
 	KUNIT_EXPECT_PTR_EQ(t->test, s2->s2_cfg.shared, shared);
 
-	t->smmu.features |= ARM_SMMU_FEAT_BTM;
 	vsmmu = vt_must_vsmmu(t, s2, vm, 0);
 	KUNIT_EXPECT_NULL(t->test, vsmmu->vmid->pin);
 	KUNIT_EXPECT_EQ(t->test, t->out_flags, 0);
 	vt_free_vsmmu(t, vsmmu);
-	t->smmu.features &= ~ARM_SMMU_FEAT_BTM;
 	KUNIT_EXPECT_EQ(t->test, vt_count_vmids(t), vmids);
 	KUNIT_EXPECT_EQ(t->test, vm ? vm->refs : 0, refs);
 }
@@ -1759,24 +1712,35 @@ static void vt_refuse_by_kvm(struct kunit *test)
 	struct arm_smmu_domain *s2 = vt_new_s2(t);
 
 	vt_need_kvm(t);
-	t->vms[0].err = -EOPNOTSUPP;
-	vt_expect_refused(t, s2, &t->vms[0], -EOPNOTSUPP);
+	t->vms[0].err = -EPERM;
+	vt_expect_refused(t, s2, &t->vms[0], -EPERM);
 	t->vms[0].err = -ENOSPC;
 	vt_expect_refused(t, s2, &t->vms[0], -ENOSPC);
 	t->vms[0].err = -ENOMEM;
 	vt_expect_refused(t, s2, &t->vms[0], -ENOMEM);
 }
 
-/* I6: the number would fit, but another VM's would be cut to it */
+/* I6: the number counts, not how many bits KVM's have */
 static void vt_refuse_width(struct kunit *test)
 {
+	static const u16 fits[] = { 1, 0x5a, VT_TOP - 1 };
+	static const u16 wide[] = { VT_TOP + 1, 0x105, 0x1ff, 0x8000, 0xffff };
 	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu;
+	unsigned int i;
 
 	vt_need_kvm(t);
-	t->vms[0].pin.bits = 16;
-	vt_expect_refused(t, vt_new_s2(t), &t->vms[0], -EOPNOTSUPP);
-	t->vms[0].pin.vmid = 0x101;
-	vt_expect_refused(t, t->s2s[0], &t->vms[0], -EOPNOTSUPP);
+	for (i = 0; i != ARRAY_SIZE(fits); i++) {
+		t->vms[0].pin.vmid = fits[i];
+		vsmmu = vt_must_share(t, s2, &t->vms[0]);
+		KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, fits[i]);
+		vt_free_vsmmu(t, vsmmu);
+	}
+	for (i = 0; i != ARRAY_SIZE(wide); i++) {
+		t->vms[0].pin.vmid = wide[i];
+		vt_expect_refused(t, s2, &t->vms[0], -ERANGE);
+	}
 }
 
 /* The VM's number serves another stage-2 table, or another vSMMU */
@@ -1803,6 +1767,7 @@ static void vt_refuse_dirty(struct kunit *test)
 
 	vt_need_kvm(t);
 	s2_b->s2_cfg.vmid->dirty = true;
+	t->hangs_from = 1;
 	t->vms[0].pin.vmid = s2_b->s2_cfg.vmid->id;
 	vt_expect_refused(t, s2, &t->vms[0], -EBUSY);
 	vt_free_s2(t, s2_b);
@@ -1842,7 +1807,6 @@ static void vt_refuse_tegra(struct kunit *test)
 
 	vt_need_kvm(t);
 	t->smmu.impl_ops = &t->impl_ops;
-	t->smmu.features |= ARM_SMMU_FEAT_BTM;
 	t->impl_ops.vsmmu_init = vt_tegra_init_fails;
 	vsmmu = vt_new_vsmmu_type(t, s2_b, &t->vms[0], VT_NO_DATA,
 				  IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV);
@@ -1855,7 +1819,6 @@ static void vt_refuse_tegra(struct kunit *test)
 				  IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vsmmu);
 	KUNIT_EXPECT_NULL(test, vsmmu->vmid->pin);
-	t->smmu.features &= ~ARM_SMMU_FEAT_BTM;
 
 	t->vms[0].pin.vmid = vsmmu->vmid->id;
 	vt_expect_refused(t, s2, &t->vms[0], -EBUSY);
@@ -1868,6 +1831,7 @@ static void vt_refuse_tegra(struct kunit *test)
 
 static void vt_refuse_request(struct kunit *test)
 {
+	static const size_t sizes[] = { 4, 7, 9, 12, 16, PAGE_SIZE };
 	struct vt *t = test->priv;
 	struct arm_smmu_domain *s2 = vt_new_s2(t);
 	struct iommu_viommu_arm_smmuv3 arg = { .out_flags = 1 };
@@ -1877,6 +1841,7 @@ static void vt_refuse_request(struct kunit *test)
 		.len = sizeof(arg),
 	};
 	struct arm_vsmmu *vsmmu;
+	unsigned int i;
 
 	vsmmu = vt_new_vsmmu(t, s2, &t->vms[0], 2);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(vsmmu), -EOPNOTSUPP);
@@ -1888,21 +1853,38 @@ static void vt_refuse_request(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
 	KUNIT_EXPECT_EQ(test,
 			arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
-						 NULL, &data),
+						 vt_bind(&t->idev, NULL), &data),
 			-EINVAL);
+	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->users, 1);
+
+	/* Larger than what is known, with nothing in the rest; and smaller */
+	arg.out_flags = 0;
+	KUNIT_ASSERT_EQ(test, clear_user(t->user, PAGE_SIZE), 0);
+	for (i = 0; i != ARRAY_SIZE(sizes); i++) {
+		data.len = sizes[i];
+		KUNIT_EXPECT_EQ(test,
+				arm_smmu_ops.viommu_init(&vsmmu->core,
+							 &s2->domain, NULL,
+							 &data),
+				-EINVAL);
+	}
 	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->users, 1);
 
 	/* The answer cannot be written */
 	vt_need_kvm(t);
-	t->smmu.features |= ARM_SMMU_FEAT_BTM;
+	arg.flags = VT_SHARE;
+	data.len = sizeof(arg);
 	data.uptr = (void __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
-						 PROT_READ,
+						 PROT_READ | PROT_WRITE,
 						 MAP_ANONYMOUS | MAP_PRIVATE,
 						 0);
 	KUNIT_ASSERT_NOT_NULL(test, (__force void *)data.uptr);
+	KUNIT_ASSERT_EQ(test, copy_to_user(data.uptr, &arg, sizeof(arg)), 0);
+	t->vms[0].unmap = data.uptr;
 	KUNIT_EXPECT_EQ(test,
 			arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
-						 vt_kvm(&t->vms[0]), &data),
+						 vt_bind(&t->idev, &t->vms[0]),
+						 &data),
 			-EFAULT);
 	KUNIT_EXPECT_NULL(test, vsmmu->core.ops);
 	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
@@ -1939,7 +1921,8 @@ static void vt_choose_nomem(struct kunit *test)
 	for (after = 0, failed = 1; failed; after++) {
 		nomem_start(after);
 		ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
-					       vt_kvm(&t->vms[0]), &data);
+					       vt_bind(&t->idev, &t->vms[0]),
+					       &data);
 		failed = nomem_stop();
 		vt_check(t);
 		if (!ret)
@@ -2053,9 +2036,8 @@ static void vt_renumber(struct kunit *test)
 }
 
 /*
- * Everything that can be attached under one number: device 0 directly, with a
- * StreamID that occurs twice, 1 to a nested domain that translates, 2 to one that
- * aborts.
+ * Everything that can be attached under one number: device 0 directly, with two
+ * StreamIDs, 1 to a nested domain that translates, 2 to one that aborts.
  */
 static struct arm_vsmmu *vt_attach_all(struct vt *t, struct arm_smmu_domain *s2)
 {
@@ -2226,8 +2208,11 @@ static void vt_move_refused(struct kunit *test)
 	vsmmu = vt_must_share(t, s2, &t->vms[0]);
 	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), -EBUSY);
 	s2->s2_cfg.vmid->dirty = true;
+	t->hangs_from = 1;
 	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), -EBUSY);
+	t->hangs_from = 0;
 	s2->s2_cfg.vmid->dirty = false;
+	vt_clear_log(t);
 
 	/* No other number is left */
 	for (i = vt_count_vmids(t); i != VT_TOP; i++)
@@ -2296,14 +2281,16 @@ static void vt_move_fails(struct kunit *test)
 	vt_need_kvm(t);
 	memcpy(before, t->table, sizeof(before));
 	t->vms[0].pin.vmid = VT_TOP;
-	t->fail_at = p->at;
+	t->hangs_from = p->at;
 	t->fault = p->fault;
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
 			-EBUSY);
-	KUNIT_EXPECT_EQ(test, t->syncs, 4);
+	/* Four for the move, and two attempts to clean the number */
+	KUNIT_EXPECT_EQ(test, t->syncs, 6);
 	vt_clear_log(t);
+	t->hangs_from = 1;
 
 	/* All have the new number, but the old one may be in use yet */
 	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
@@ -2320,6 +2307,7 @@ static void vt_move_fails(struct kunit *test)
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
 			-EBUSY);
+	t->hangs_from = 0;
 	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), 0);
 	vt_expect_users(t, s2, VT_TOP, 3);
 	vt_expect_users(t, s2, VT_TOP - 2, 0);
@@ -2331,6 +2319,7 @@ static void vt_move_fails(struct kunit *test)
 	vt_expect_users(t, s2, VT_TOP - 3, 0);
 	vt_free_vsmmu(t, vsmmu);
 	vt_free_s2(t, s2);
+	t->hangs_from = 1;
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
@@ -2340,17 +2329,7 @@ static void vt_move_fails(struct kunit *test)
 
 /* The commands of a guest */
 
-struct vt_guest {
-	struct vt *t;
-	struct arm_vsmmu *vsmmu;
-	struct arm_smmu_vmid *evict;
-	struct completion done;
-	unsigned int num;
-	int ret;
-	bool started;
-};
-
-static int vt_guest_issue(struct vt_guest *guest)
+int vt_guest_issue(struct vt_guest *guest)
 {
 	struct iommu_user_data_array array = {
 		.type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
@@ -2365,7 +2344,7 @@ static int vt_guest_issue(struct vt_guest *guest)
 	return ret;
 }
 
-static void vt_guest_cmd(struct vt *t, unsigned int i, u64 cmd)
+void vt_guest_cmd(struct vt *t, unsigned int i, u64 cmd)
 {
 	struct iommu_viommu_arm_smmuv3_invalidate arg = {
 		.cmd = { cpu_to_le64(cmd) },
@@ -2393,22 +2372,24 @@ static int vt_guest_thread(void *data)
 	return 0;
 }
 
+static void vt_guest_prepare(struct vt *t, struct vt_guest *guest)
+{
+	init_completion(&guest->done);
+	guest->task = kthread_create(vt_guest_thread, guest, "vmid-test-guest");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, guest->task);
+}
+
 /* Start the other side in the middle of this one, and see it wait */
 static void vt_start_other(struct vt *t, const struct vt_cmd *cmd)
 {
 	struct vt_guest *guest = t->data;
-	struct task_struct *task;
 
-	if (guest->started)
+	if (!guest->task)
 		return;
-	guest->started = true;
-	task = kthread_run(vt_guest_thread, guest, "vmid-test-guest");
-	if (IS_ERR(task)) {
-		KUNIT_FAIL(t->test, "no thread");
-		complete(&guest->done);
-		return;
-	}
-	msleep(100);
+	wake_up_process(guest->task);
+	guest->task = NULL;
+	/* Guest commands are issued in an RCU read-side critical section */
+	mdelay(100);
 	KUNIT_EXPECT_FALSE(t->test, completion_done(&guest->done));
 }
 
@@ -2419,8 +2400,8 @@ static void vt_guest_waits(struct kunit *test)
 	struct arm_smmu_domain *s2 = vt_new_s2(t);
 	struct vt_guest guest = { .t = t, .num = 2 };
 
-	init_completion(&guest.done);
 	guest.vsmmu = vt_attach_all(t, s2);
+	vt_guest_prepare(t, &guest);
 	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NSNH_ALL);
 	vt_guest_cmd(t, 1, CMDQ_OP_TLBI_NH_ASID);
 	t->data = &guest;
@@ -2444,8 +2425,8 @@ static void vt_guest_is_awaited(struct kunit *test)
 	struct vt_guest guest = { .t = t, .num = 1 };
 	struct vt_guest mover = { .t = t, .evict = s2->s2_cfg.vmid };
 
-	init_completion(&mover.done);
 	guest.vsmmu = vt_attach_all(t, s2);
+	vt_guest_prepare(t, &mover);
 	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NH_ALL);
 	t->data = &mover;
 	t->at_cmd = vt_start_other;
@@ -2457,6 +2438,61 @@ static void vt_guest_is_awaited(struct kunit *test)
 	VT_EXPECT_LOG(t, VT_NH_ALL(VT_TOP), VT_SYNC, VT_CFGI(5), VT_SYNC,
 		      VT_CFGI(1), VT_SYNC, VT_CFGI(2), VT_SYNC,
 		      VT_VMALL(VT_TOP), VT_SYNC);
+}
+
+/* At each command of the host, both guests say TLBI: by command and by broadcast */
+static void vt_guests_say(struct vt *t, const struct vt_cmd *cmd)
+{
+	struct vt_guest *guest = t->data;
+	unsigned int i, first;
+
+	t->at_cmd = NULL;
+	for (i = 0; i != 2; i++) {
+		vt_expect_reached(t);
+		guest->vsmmu = t->vsmmus[i];
+		guest->num = 1;
+		first = t->nr_log;
+		KUNIT_EXPECT_EQ(t->test, vt_guest_issue(guest), 0);
+		KUNIT_ASSERT_EQ(t->test, t->nr_log, first + 2);
+		KUNIT_EXPECT_EQ(t->test, t->log[first].op, CMDQ_OP_TLBI_NH_ALL);
+		KUNIT_EXPECT_EQ(t->test, t->log[first].arg,
+				guest->vsmmu->vmid->id);
+	}
+	/* What a VMALLE1IS of the VM removes; it can be cached again at once */
+	t->tlb[t->vms[0].pin.vmid].s1ctx = 0;
+	vt_check(t);
+	vt_expect_reached(t);
+	guest->started = true;
+	t->at_cmd = vt_guests_say;
+}
+
+/*
+ * From translate under one vSMMU to translate under the other: a guest's command and
+ * its broadcast are complete when they return, whichever writes they come between.
+ */
+static void vt_guest_between(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct vt_guest guest = { .t = t };
+	struct iommu_domain *domain[2];
+	unsigned int i;
+
+	vt_need_kvm(t);
+	vt_two_tables(t);
+	for (i = 0; i != 2; i++)
+		domain[i] = vt_nested(t, t->vsmmus[i], STRTAB_STE_0_CFG_S1_TRANS);
+	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NH_ALL);
+	t->data = &guest;
+	for (i = 0; i != 6; i++) {
+		if (i == 3)
+			t->smmu.features |= ARM_SMMU_FEAT_ATOMIC128;
+		KUNIT_ASSERT_EQ(test, vt_vdevice(t, 1, t->vsmmus[i % 2], NULL), 0);
+		t->at_cmd = vt_guests_say;
+		KUNIT_ASSERT_EQ(test, vt_attach(t, 1, domain[i % 2]), 0);
+		t->at_cmd = NULL;
+		vt_clear_log(t);
+	}
+	KUNIT_EXPECT_TRUE(test, guest.started);
 }
 
 /* The VMID of a command is the vSMMU's, whatever the guest says */
@@ -2485,19 +2521,97 @@ static void vt_guest_commands(struct kunit *test)
 		      { CMDQ_OP_TLBI_NH_VA, 1 }, { CMDQ_OP_TLBI_NH_VAA, 1 },
 		      { CMDQ_OP_CFGI_CD_ALL, 5 }, VT_SYNC);
 
-	/* The ones before an illegal one are complete, and are told to be */
-	vt_guest_cmd(t, 2, CMDQ_OP_TLBI_S12_VMALL);
-	guest.num = 5;
-	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -EIO);
-	KUNIT_EXPECT_EQ(test, guest.num, 2);
-	VT_EXPECT_LOG(t, VT_NH_ALL(1), VT_NH_ALL(1), VT_SYNC);
-
-	/* Those of a batch that timed out are not */
+	/* Those of a batch that timed out are not complete, nor of one with a CERROR */
 	guest.num = 2;
 	t->fail_at = 1;
 	t->fault = VT_TIMEOUT;
 	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, guest.num, 0);
+	vt_clear_log(t);
+	guest.num = 2;
+	t->fail_at = 1;
+	t->fault = VT_CERROR;
+	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -EIO);
+	KUNIT_EXPECT_EQ(test, guest.num, 0);
+}
+
+#define VT_BATCH	(CMDQ_BATCH_ENTRIES - 1)
+#define VT_ALL_LEGAL	UINT_MAX
+
+/* @num commands, of which one is illegal: what is issued, and told to be? */
+static void vt_guest_batch(struct vt_guest *guest, unsigned int num,
+			   unsigned int illegal)
+{
+	struct vt *t = guest->t;
+	unsigned int whole = num, i;
+
+	for (i = 0; i != num; i++)
+		vt_guest_cmd(t, i, CMDQ_OP_TLBI_NH_ASID);
+	if (illegal != VT_ALL_LEGAL) {
+		vt_guest_cmd(t, illegal, CMDQ_OP_TLBI_S12_VMALL);
+		whole = rounddown(illegal, VT_BATCH);
+	}
+	guest->num = num;
+	vt_clear_log(t);
+	KUNIT_EXPECT_EQ_MSG(t->test, vt_guest_issue(guest),
+			    illegal == VT_ALL_LEGAL ? 0 : -EIO,
+			    "number %u of %u", illegal, num);
+	KUNIT_EXPECT_EQ_MSG(t->test, guest->num, whole, "number %u of %u",
+			    illegal, num);
+	KUNIT_EXPECT_EQ_MSG(t->test, t->syncs, DIV_ROUND_UP(whole, VT_BATCH),
+			    "number %u of %u", illegal, num);
+	KUNIT_EXPECT_EQ_MSG(t->test, t->nr_log, whole + t->syncs,
+			    "number %u of %u", illegal, num);
+}
+
+/* An illegal command fails its batch, wherever it is, and no other one */
+static void vt_guest_batches(struct kunit *test)
+{
+	static const unsigned int nums[] = {
+		1, 2, 62, VT_BATCH, VT_BATCH + 1, VT_BATCH + 2, 2 * VT_BATCH,
+		2 * VT_BATCH + 1, 130,
+	};
+	struct vt *t = test->priv;
+	struct vt_guest guest = { .t = t };
+	unsigned int i, begin, last;
+	unsigned long addr;
+
+	guest.vsmmu = vt_must_vsmmu(t, vt_new_s2(t), NULL, VT_NO_DATA);
+	for (i = 0; i != ARRAY_SIZE(nums); i++) {
+		vt_guest_batch(&guest, nums[i], VT_ALL_LEGAL);
+		for (begin = 0; begin < nums[i]; begin += VT_BATCH) {
+			last = min(begin + VT_BATCH, nums[i]) - 1;
+			vt_guest_batch(&guest, nums[i], begin);
+			vt_guest_batch(&guest, nums[i], (begin + last) / 2);
+			vt_guest_batch(&guest, nums[i], last);
+		}
+	}
+
+	/* A batch that times out is not counted, the ones before it are */
+	for (i = 0; i != 3; i++) {
+		vt_guest_batch(&guest, 130, VT_ALL_LEGAL);
+		vt_clear_log(t);
+		t->fail_at = i + 1;
+		t->fault = VT_TIMEOUT;
+		KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -ETIMEDOUT);
+		KUNIT_EXPECT_EQ(test, guest.num, i * VT_BATCH);
+		KUNIT_EXPECT_EQ(test, t->syncs, i + 1);
+	}
+
+	/* Nor is one that cannot be read: memory ends behind its first command */
+	addr = kunit_vm_mmap(test, NULL, 0, 2 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, addr, 0UL);
+	KUNIT_ASSERT_EQ(test, vm_munmap(addr + PAGE_SIZE, PAGE_SIZE), 0);
+	t->user = (void __user *)(addr + PAGE_SIZE -
+				  (VT_BATCH + 1) * sizeof(struct arm_smmu_cmd));
+	vt_guest_batch(&guest, VT_BATCH + 1, VT_ALL_LEGAL);
+	vt_clear_log(t);
+	guest.num = VT_BATCH + 2;
+	KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), -EFAULT);
+	KUNIT_EXPECT_EQ(test, guest.num, VT_BATCH);
+	KUNIT_EXPECT_EQ(test, t->syncs, 1);
 }
 
 static struct kunit_case vt_cases[] = {
@@ -2510,19 +2624,19 @@ static struct kunit_case vt_cases[] = {
 	KUNIT_CASE_PARAM(vt_ste_nested, vt_vste_gen_params),
 	KUNIT_CASE(vt_ste_direct),
 	KUNIT_CASE_PARAM(vt_ste_transition, vt_transition_gen_params),
-	KUNIT_CASE(vt_ste_no_bbml2),
 	KUNIT_CASE(vt_ste_no_step),
 	KUNIT_CASE(vt_attach_commands),
 	KUNIT_CASE(vt_attach_private),
 	KUNIT_CASE(vt_attach_unmap),
 	KUNIT_CASE_PARAM(vt_detach_fails, vt_detach_failure_gen_params),
 	KUNIT_CASE(vt_attach_fails),
-	KUNIT_CASE_SLOW(vt_cmdq_errors),
 	KUNIT_CASE(vt_choose_after_another),
 	KUNIT_CASE(vt_choose_flush_fails),
 	KUNIT_CASE(vt_choose_second),
 	KUNIT_CASE(vt_choose_share),
+	KUNIT_CASE(vt_choose_unasked),
 	KUNIT_CASE(vt_choose_btm),
+	KUNIT_CASE(vt_hw_info),
 	KUNIT_CASE(vt_choose_nomem),
 	KUNIT_CASE(vt_refuse_no_kvm),
 	KUNIT_CASE(vt_refuse_by_kvm),
@@ -2542,7 +2656,9 @@ static struct kunit_case vt_cases[] = {
 	KUNIT_CASE_PARAM(vt_move_fails, vt_move_failure_gen_params),
 	KUNIT_CASE(vt_guest_waits),
 	KUNIT_CASE(vt_guest_is_awaited),
+	KUNIT_CASE(vt_guest_between),
 	KUNIT_CASE(vt_guest_commands),
+	KUNIT_CASE(vt_guest_batches),
 	{},
 };
 

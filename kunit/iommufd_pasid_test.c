@@ -222,7 +222,7 @@ static void pasid_test_bind(struct kunit *test, unsigned int d)
 		t->dev[d] = NULL;
 		KUNIT_FAIL_AND_ABORT(test, "no mock device");
 	}
-	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], NULL, &id);
+	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], NULL, NULL, &id);
 	if (IS_ERR(t->idev[d])) {
 		int rc = PTR_ERR(t->idev[d]);
 
@@ -506,7 +506,7 @@ static void pasid_test_no_pasid(struct kunit *test)
 
 	dev = iommufd_selftest_create_mock_dev(&t->ictx, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	idev = iommufd_device_bind(&t->ictx, dev, NULL, &dev_id);
+	idev = iommufd_device_bind(&t->ictx, dev, NULL, NULL, &dev_id);
 	if (IS_ERR(idev)) {
 		iommufd_selftest_destroy_mock_dev(dev);
 		KUNIT_FAIL_AND_ABORT(test, "bind: %pe", idev);
@@ -748,6 +748,67 @@ static void pasid_test_alloc_failure(struct kunit *test)
 	} while (f.nth);
 }
 
+static void rebind(struct kunit *test, unsigned int d)
+{
+	struct pasid_test *t = test->priv;
+	u32 id;
+
+	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], NULL, NULL, &id);
+	if (IS_ERR(t->idev[d])) {
+		int rc = PTR_ERR(t->idev[d]);
+
+		t->idev[d] = NULL;
+		KUNIT_FAIL_AND_ABORT(test, "bind again: %d", rc);
+	}
+}
+
+/*
+ * An attach that finds memory for some of the nodes on the way to the PASID
+ * leaves them, in the igroup's xarray or in the core's. Nothing else is
+ * attached, so nothing is: the RID can have a page table that is not for
+ * PASIDs, and the group another owner.
+ */
+static void pasid_test_no_entries(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	unsigned int d, n, left = 0;
+	struct failslab f = {};
+	int rc;
+
+	if (!IS_ENABLED(CONFIG_FAULT_INJECTION) || !failslab_init(&f))
+		kunit_skip(test, "needs CONFIG_FAILSLAB and its debugfs files");
+
+	for (n = 1; n < 1000; n++) {
+		failslab_start(&f, n);
+		rc = attach(t, DEV_A, 1, PT_0);
+		failslab_stop(&f);
+		if (!rc)
+			break;
+		KUNIT_ASSERT_EQ(test, -ENOMEM, rc);
+		if (!xa_empty(&t->idev[DEV_A]->igroup->pasids))
+			left++;
+
+		KUNIT_EXPECT_EQ(test, 0, rid_attach(t, DEV_A, PT_RID));
+		iommufd_device_detach(t->idev[DEV_A], IOMMU_NO_PASID);
+		kunit_warning_suppress(test) {
+			for (d = 0; d < NUM_DEVS; d++) {
+				iommufd_device_unbind(t->idev[d]);
+				t->idev[d] = NULL;
+			}
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+		}
+		rc = iommu_device_claim_dma_owner(t->dev[DEV_A], test);
+		KUNIT_EXPECT_EQ(test, 0, rc);
+		if (!rc)
+			iommu_device_release_dma_owner(t->dev[DEV_A]);
+		for (d = 0; d < NUM_DEVS; d++)
+			rebind(test, d);
+	}
+	KUNIT_EXPECT_EQ(test, 0, rc);
+	/* Else the way to the PASID is too short to show anything */
+	KUNIT_EXPECT_GT(test, left, 0U);
+}
+
 static unsigned int num_faults(struct pasid_test *t)
 {
 	struct iopf_group *group;
@@ -760,17 +821,18 @@ static unsigned int num_faults(struct pasid_test *t)
 	return n;
 }
 
-/* A fault of a device, read by userspace or not */
+#define FAULT_RID NUM_PASIDS
+
+/* A fault of a device on a PASID or its RID, read by userspace or not */
 static void raise_fault(struct kunit *test, unsigned int d, unsigned int i,
 			bool read)
 {
+	u32 flags = IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
 	struct pasid_test *t = test->priv;
 	struct iopf_fault evt = {
 		.fault = {
 			.type = IOMMU_FAULT_PAGE_REQ,
 			.prm = {
-				.flags = IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE |
-					 IOMMU_FAULT_PAGE_REQUEST_PASID_VALID,
 				.pasid = pasid_of(i),
 				.grpid = i,
 				.perm = IOMMU_FAULT_PERM_READ,
@@ -780,6 +842,9 @@ static void raise_fault(struct kunit *test, unsigned int d, unsigned int i,
 	};
 	struct iopf_group *group;
 
+	if (i != FAULT_RID)
+		flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+	evt.fault.prm.flags = flags;
 	KUNIT_ASSERT_EQ(test, 0, iommu_report_device_fault(t->dev[d], &evt));
 	if (!read)
 		return;
@@ -809,9 +874,9 @@ static void pasid_test_faults(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, 8U, num_faults(t));
 
-	/* A device leaves: the faults of the group wait on */
+	/* A device leaves: those of the others wait on */
 	detach(t, DEV_A, 0);
-	KUNIT_EXPECT_EQ(test, 8U, num_faults(t));
+	KUNIT_EXPECT_EQ(test, 6U, num_faults(t));
 	expect_pasid(test, 0, PT_FAULT, DEV_B);
 
 	/* Those of the PASID are answered, and no others */
@@ -825,9 +890,49 @@ static void pasid_test_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, replace(t, DEV_A, 1, PT_FAULT));
 	raise_fault(test, DEV_B, 1, false);
 	KUNIT_EXPECT_EQ(test, 1U, num_faults(t));
-	detach(t, DEV_B, 1);
 	detach(t, DEV_A, 1);
+	KUNIT_EXPECT_EQ(test, 1U, num_faults(t));
+	detach(t, DEV_B, 1);
 	KUNIT_EXPECT_EQ(test, 0U, num_faults(t));
+}
+
+/* A device leaves, and its memory is freed, while faults of it wait */
+static void pasid_test_fault_removed(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	unsigned int d, i;
+
+	if (!IS_ENABLED(CONFIG_IOMMU_IOPF))
+		kunit_skip(test, "needs CONFIG_IOMMU_IOPF");
+
+	for (d = DEV_A; d <= DEV_B; d++) {
+		KUNIT_ASSERT_EQ(test, 0, attach(t, d, 0, PT_FAULT));
+		KUNIT_ASSERT_EQ(test, 0, rid_attach(t, d, PT_FAULT));
+		for (i = 0; i < 2; i++) {
+			raise_fault(test, d, 0, i);
+			raise_fault(test, d, FAULT_RID, i);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, 8U, num_faults(t));
+
+	detach(t, DEV_B, 0);
+	KUNIT_EXPECT_EQ(test, 6U, num_faults(t));
+	iommufd_device_detach(t->idev[DEV_B], IOMMU_NO_PASID);
+	KUNIT_EXPECT_EQ(test, 4U, num_faults(t));
+
+	/* The group is still attached */
+	for (i = 0; i < 2; i++) {
+		raise_fault(test, DEV_B, 0, i);
+		raise_fault(test, DEV_B, FAULT_RID, i);
+	}
+	KUNIT_EXPECT_EQ(test, 8U, num_faults(t));
+	iommufd_device_unbind(t->idev[DEV_B]);
+	t->idev[DEV_B] = NULL;
+	KUNIT_EXPECT_EQ(test, 4U, num_faults(t));
+
+	/* What still pointed to it would be used when the others are answered */
+	iommufd_selftest_destroy_mock_dev(t->dev[DEV_B]);
+	t->dev[DEV_B] = NULL;
 }
 
 static void pasid_test_unbind(struct kunit *test)
@@ -1202,7 +1307,9 @@ static struct kunit_case pasid_test_cases[] = {
 	KUNIT_CASE(pasid_test_rid),
 	KUNIT_CASE(pasid_test_driver_error),
 	KUNIT_CASE(pasid_test_alloc_failure),
+	KUNIT_CASE(pasid_test_no_entries),
 	KUNIT_CASE(pasid_test_faults),
+	KUNIT_CASE(pasid_test_fault_removed),
 	KUNIT_CASE(pasid_test_unbind),
 	KUNIT_CASE(pasid_test_noiommu),
 	KUNIT_CASE(pasid_test_fault_vf),

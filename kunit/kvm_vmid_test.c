@@ -4,19 +4,34 @@
  *
  * Each test has an allocator of its own and flushes no TLB. A CPU is a struct
  * vmid_cpu of that allocator and a VM is a struct kvm_vmid: one thread can play
- * all the vCPUs of all the VMs, in any order that it likes.
+ * all the vCPUs of all the VMs, in any order that it likes, and as many CPUs as
+ * it likes.
  */
 
 #include <kunit/test.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/prandom.h>
+#include <linux/sizes.h>
 
 #define TEST_ROLLOVERS	3
 
+struct test_cpu {
+	struct vmid_cpu vc;
+} ____cacheline_aligned_in_smp;
+
 struct vmid_test {
+	struct kunit *test;
 	struct vmid_allocator va;
 	unsigned int nr_cpus;
+	struct test_cpu *cpus;
+	struct user_struct *user;
+};
+
+/* A number space and the CPUs that use it, 0 for those of this machine */
+struct test_space {
+	unsigned int bits;
+	unsigned int cpus;
 };
 
 /* Incremented under the lock of the one allocator that is being tested */
@@ -27,59 +42,120 @@ static void test_flush(void)
 	test_flushes++;
 }
 
-static void test_free_allocator(void *va)
+/* Whoever sets a bit for a number that is none sets it in the second half */
+static void test_guard_map(struct vmid_test *vt)
 {
-	vmid_allocator_free(va);
+	unsigned int nr = num_user_vmids(&vt->va);
+
+	bitmap_free(vt->va.map);
+	vt->va.map = bitmap_zalloc(2 * nr, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(vt->test, vt->va.map);
 }
 
-static void test_free_cpus(void *cpus)
+static void test_free_allocator(void *data)
 {
-	free_percpu((struct vmid_cpu __percpu *)(unsigned long)cpus);
+	struct vmid_test *vt = data;
+	unsigned int nr = num_user_vmids(&vt->va);
+
+	if (vt->va.map)
+		KUNIT_EXPECT_EQ(vt->test, 2 * nr,
+				find_next_bit(vt->va.map, 2 * nr, nr));
+	vmid_allocator_free(&vt->va);
 }
 
-static struct vmid_test *test_allocator(struct kunit *test, unsigned int bits)
+/* Somebody who pins VMs */
+struct test_user {
+	struct kunit *test;
+	struct user_struct user;
+};
+
+/* All pins are gone: so are their references */
+static void test_check_user(void *data)
+{
+	struct test_user *tu = data;
+
+	KUNIT_EXPECT_EQ(tu->test, tu->user.kvm_vmid_pins, 0);
+	KUNIT_EXPECT_EQ(tu->test, refcount_read(&tu->user.__count), 1);
+}
+
+static struct user_struct *test_user(struct kunit *test)
+{
+	struct test_user *tu = kunit_kzalloc(test, sizeof(*tu), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, tu);
+	tu->test = test;
+	refcount_set(&tu->user.__count, 1);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, test_check_user, tu));
+	return &tu->user;
+}
+
+static unsigned int test_nr_cpus(unsigned int cpus)
+{
+	return cpus ?: num_possible_cpus();
+}
+
+/* An allocator that can have that many pins */
+static struct vmid_test *test_allocator(struct kunit *test, unsigned int bits,
+					unsigned int cpus, unsigned int pins)
 {
 	struct vmid_test *vt;
 	struct vmid_allocator *va;
+	unsigned int i;
+
+	cpus = test_nr_cpus(cpus);
+	if (1U << bits <= cpus + 1)
+		kunit_skip(test, "%u CPUs can take all VMIDs of %u bits", cpus, bits);
+	if (vmid_max_pins(bits, cpus) < pins)
+		kunit_skip(test, "%u CPUs leave less than %u of %u bits to pin",
+			   cpus, pins, bits);
 
 	vt = kunit_kzalloc(test, sizeof(*vt), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vt);
-	vt->nr_cpus = num_possible_cpus();
+	vt->test = test;
+	vt->nr_cpus = cpus;
+	vt->cpus = kunit_kcalloc(test, cpus, sizeof(*vt->cpus), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vt->cpus);
+	vt->user = test_user(test);
 
 	va = &vt->va;
 	raw_spin_lock_init(&va->lock);
 	va->flush = test_flush;
 	test_flushes = 0;
 
-	va->cpus = alloc_percpu(struct vmid_cpu);
-	KUNIT_ASSERT_NOT_NULL(test, (void *)(__force unsigned long)va->cpus);
-	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, test_free_cpus,
-						  (void *)(__force unsigned long)va->cpus));
+	va->nr_cpus = cpus;
+	va->cpus = kunit_kcalloc(test, cpus, sizeof(*va->cpus), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, va->cpus);
+	for (i = 0; i < cpus; i++)
+		va->cpus[i] = &vt->cpus[i].vc;
+
 	KUNIT_ASSERT_EQ(test, 0, vmid_allocator_init(va, bits));
 	KUNIT_ASSERT_EQ(test, 0,
-			kunit_add_action_or_reset(test, test_free_allocator, va));
+			kunit_add_action_or_reset(test, test_free_allocator, vt));
+	test_guard_map(vt);
 	return vt;
 }
 
-static struct vmid_test *test_allocator_param(struct kunit *test)
+static struct vmid_test *test_allocator_param(struct kunit *test,
+					      unsigned int pins)
 {
-	return test_allocator(test, *(const unsigned int *)test->param_value);
+	const struct test_space *space = test->param_value;
+
+	return test_allocator(test, space->bits, space->cpus, pins);
 }
 
 /* The fewest bits that leave something to pin: rollovers find little space */
-static unsigned int test_tight_bits(void)
+static unsigned int test_tight_bits(unsigned int cpus)
 {
 	unsigned int bits = 2;
 
-	while (vmid_max_pins(bits, num_possible_cpus()) < 2)
+	while (vmid_max_pins(bits, test_nr_cpus(cpus)) < 2)
 		bits++;
 	return bits;
 }
 
 static struct vmid_cpu *test_cpu(struct vmid_test *vt, unsigned int n)
 {
-	return per_cpu_ptr(vt->va.cpus, cpumask_nth(n, cpu_possible_mask));
+	return vt->va.cpus[n];
 }
 
 /* As vcpu_load does. Tells whether the lock was not needed. */
@@ -152,25 +228,28 @@ static void test_comes_back(struct kunit *test, struct vmid_test *vt,
 static struct kvm_vmid_pin *test_pin(struct kunit *test, struct vmid_test *vt,
 				     struct kvm_vmid *vm)
 {
-	struct kvm_vmid_pin *pin = vmid_pin(&vt->va, vm);
+	struct kvm_vmid_pin *pin = vmid_pin(&vt->va, vm, vt->user);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pin);
 	return pin;
 }
 
-static const unsigned int test_bits[] = { 8, 16 };
+static const struct test_space test_spaces[] = {
+	{ 8, 0 }, { 8, 1 }, { 8, 252 }, { 8, 254 }, { 8, 300 }, { 16, 0 }, { 16, 300 },
+};
 
-static void test_bits_desc(const unsigned int *bits, char *desc)
+static void test_space_desc(const struct test_space *space, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits", *bits);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits, %u CPUs", space->bits,
+		 test_nr_cpus(space->cpus));
 }
 
-KUNIT_ARRAY_PARAM(vmid_bits, test_bits, test_bits_desc);
+KUNIT_ARRAY_PARAM(vmid_space, test_spaces, test_space_desc);
 
 /* Every number but 0 is given out once, and only then is there a rollover */
 static void vmid_test_alloc(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 0);
 	unsigned int nr = 1U << vt->va.bits;
 	unsigned long *seen = kunit_kcalloc(test, BITS_TO_LONGS(nr),
 					    sizeof(long), GFP_KERNEL);
@@ -195,7 +274,7 @@ static void vmid_test_alloc(struct kunit *test)
 /* vCPUs that run across rollovers keep their numbers, and nobody gets 0 */
 static void vmid_test_run_across_rollover(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 0);
 	unsigned int nr = vt->nr_cpus - 1;
 	struct kvm_vmid *vms;
 	unsigned int *vmids;
@@ -232,10 +311,33 @@ static void vmid_test_run_across_rollover(struct kunit *test)
 	}
 }
 
+/* After a rollover each CPU's next load takes the lock, also behind a put */
+static void vmid_test_put_after_rollover(struct kunit *test)
+{
+	struct vmid_test *vt = test_allocator_param(test, 0);
+	struct kvm_vmid vm = {}, next = {};
+
+	if (vt->nr_cpus < 2)
+		kunit_skip(test, "needs two CPUs");
+
+	test_load(vt, 0, &vm);
+	KUNIT_EXPECT_TRUE(test, test_load(vt, 0, &vm));
+	test_put(vt, 0);
+	KUNIT_EXPECT_TRUE(test, test_load(vt, 0, &vm));
+
+	test_rollover(test, vt, 1, test_vmid(vt, &vm));
+	test_load(vt, 1, &next);
+	test_put(vt, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&test_cpu(vt, 0)->active), 0);
+	KUNIT_EXPECT_FALSE(test, test_load(vt, 0, &next));
+	test_put(vt, 0);
+	KUNIT_EXPECT_TRUE(test, test_load(vt, 0, &next));
+}
+
 /* Where every CPU runs a VM at a rollover, nothing marks 0 as taken */
 static void vmid_test_zero(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 0);
 	struct kvm_vmid *vms;
 	unsigned int i, n;
 
@@ -281,13 +383,23 @@ static void vmid_test_max_pins(struct kunit *test)
 			limit->pins);
 }
 
+static const unsigned int test_cpus[] = { 0, 1, 300 };
+
+static void test_cpus_desc(const unsigned int *cpus, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u CPUs", test_nr_cpus(*cpus));
+}
+
+KUNIT_ARRAY_PARAM(vmid_cpus, test_cpus, test_cpus_desc);
+
 /*
  * With all pins taken and each CPU holding on to a number of its own, every
  * rollover still finds one. The CPUs run VMs that are not pinned.
  */
 static void vmid_test_limit(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator(test, test_tight_bits());
+	unsigned int cpus = *(const unsigned int *)test->param_value;
+	struct vmid_test *vt = test_allocator(test, test_tight_bits(cpus), cpus, 2);
 	unsigned int nr = vt->va.max_pins;
 	struct kvm_vmid *vms, one_more = {};
 	struct kvm_vmid_pin **pins;
@@ -298,10 +410,14 @@ static void vmid_test_limit(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, pins);
 	KUNIT_ASSERT_NOT_NULL(test, vms);
 
-	for (i = 0; i < nr; i++)
+	/* Each pin is of another user: none of them has more than are left */
+	for (i = 0; i < nr; i++) {
+		vt->user = test_user(test);
 		pins[i] = test_pin(test, vt, &vms[i]);
+	}
 
-	KUNIT_ASSERT_EQ(test, PTR_ERR(vmid_pin(&vt->va, &one_more)), -ENOSPC);
+	vt->user = test_user(test);
+	KUNIT_ASSERT_EQ(test, PTR_ERR(vmid_pin(&vt->va, &one_more, vt->user)), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&one_more.id), 0);
 	KUNIT_EXPECT_NULL(test, one_more.pin);
 	KUNIT_EXPECT_EQ(test, vt->va.nr_pins, nr);
@@ -330,10 +446,104 @@ static void vmid_test_limit(struct kunit *test)
 					     num_user_vmids(&vt->va)));
 }
 
+/* Pin VMs that die at once, as often as that works. Returns how often. */
+static unsigned int test_take_all(struct vmid_test *vt, struct user_struct *user,
+				  struct kvm_vmid_pin **pins)
+{
+	unsigned int nr = 0;
+
+	for (;;) {
+		struct kvm_vmid vm = {};
+		struct kvm_vmid_pin *pin = vmid_pin(&vt->va, &vm, user);
+
+		vmid_destroy(&vt->va, &vm);
+		if (IS_ERR(pin))
+			return PTR_ERR(pin) == -ENOSPC ? nr : UINT_MAX;
+		pins[nr++] = pin;
+	}
+}
+
+static void test_give_all(struct vmid_test *vt, struct kvm_vmid_pin **pins,
+			  unsigned int nr)
+{
+	while (nr--)
+		vmid_unpin(&vt->va, pins[nr]);
+}
+
+/* A user takes half of what the users before have left, and never the last pin */
+static void vmid_test_tenants(struct kunit *test)
+{
+	struct vmid_test *vt = test_allocator(test, 8, 8, 123);
+	struct user_struct *users[4];
+	struct kvm_vmid_pin **pins[4], *pin;
+	static const unsigned int expected[4] = { 62, 31, 15, 8 };
+	struct kvm_vmid vm = {};
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		users[i] = test_user(test);
+		pins[i] = kunit_kcalloc(test, 123, sizeof(*pins[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, pins[i]);
+	}
+	for (i = 0; i < 4; i++) {
+		KUNIT_ASSERT_EQ(test, expected[i],
+				test_take_all(vt, users[i], pins[i]));
+		KUNIT_EXPECT_EQ(test, users[i]->kvm_vmid_pins, expected[i]);
+	}
+	KUNIT_EXPECT_EQ(test, vt->va.nr_pins, 62 + 31 + 15 + 8);
+
+	/* One is given back, and can be had again, by another one as well */
+	vmid_unpin(&vt->va, pins[3][7]);
+	vt->user = users[3];
+	pins[3][7] = test_pin(test, vt, &vm);
+	KUNIT_EXPECT_PTR_EQ(test, vmid_pin(&vt->va, &vm, users[0]), pins[3][7]);
+	KUNIT_EXPECT_EQ(test, users[0]->kvm_vmid_pins, 62);
+
+	/* It is charged until it is gone, whoever gives back the last reference */
+	vmid_unpin(&vt->va, pins[3][7]);
+	KUNIT_EXPECT_EQ(test, users[3]->kvm_vmid_pins, 8);
+	test_give_all(vt, pins[3], 8);
+	KUNIT_EXPECT_EQ(test, users[3]->kvm_vmid_pins, 0);
+
+	/* The second one has the limit of the first, once the first has gone */
+	test_give_all(vt, pins[0], 62);
+	test_give_all(vt, pins[1], 31);
+	test_give_all(vt, pins[2], 15);
+	KUNIT_EXPECT_EQ(test, vt->va.nr_pins, 0);
+	pin = test_pin(test, vt, &vm);
+	KUNIT_EXPECT_EQ(test, 61, test_take_all(vt, users[1], pins[1]));
+	vmid_unpin(&vt->va, pin);
+	KUNIT_EXPECT_EQ(test, 1, test_take_all(vt, users[1], &pins[1][61]));
+	test_give_all(vt, pins[1], 62);
+}
+
+/* Where only one VMID can be pinned anybody can have it; where none, nobody */
+static void vmid_test_few_pins(struct kunit *test)
+{
+	struct vmid_test *one = test_allocator(test, 8, 252, 1);
+	struct vmid_test *none = test_allocator(test, 8, 254, 0);
+	struct user_struct *other = test_user(test);
+	struct kvm_vmid vm = {}, other_vm = {};
+	struct kvm_vmid_pin *pin = test_pin(test, one, &vm);
+
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmid_pin(&one->va, &other_vm, other)), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmid_pin(&one->va, &other_vm, one->user)), -ENOSPC);
+	vmid_unpin(&one->va, pin);
+	pin = vmid_pin(&one->va, &other_vm, other);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pin);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmid_pin(&one->va, &vm, one->user)), -ENOSPC);
+	vmid_unpin(&one->va, pin);
+
+	atomic64_set(&vm.id, 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vmid_pin(&none->va, &vm, none->user)), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&vm.id), 0);
+	KUNIT_EXPECT_NULL(test, vm.pin);
+}
+
 /* A VM that has never run has its number from the pin on */
 static void vmid_test_pin_never_run(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 
@@ -350,7 +560,7 @@ static void vmid_test_pin_never_run(struct kunit *test)
 /* Pinning a VM that has run does not change its number */
 static void vmid_test_pin_has_run(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin;
 	unsigned int vmid;
@@ -369,7 +579,7 @@ static void vmid_test_pin_has_run(struct kunit *test)
 /* A VM that slept while its number went to another is not pinned under that */
 static void vmid_test_pin_stale(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin;
 	unsigned int vmid;
@@ -388,7 +598,7 @@ static void vmid_test_pin_stale(struct kunit *test)
 /* A living VM keeps its pinned number over rollovers that it sleeps through */
 static void vmid_test_pinned_across_rollover(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 	unsigned int i;
@@ -408,7 +618,7 @@ static void vmid_test_pinned_across_rollover(struct kunit *test)
 /* Only the first load on each CPU after a rollover takes the lock */
 static void vmid_test_pinned_fast_path(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 	unsigned int cpu, i, n;
@@ -430,7 +640,7 @@ static void vmid_test_pinned_fast_path(struct kunit *test)
 /* The number outlives the VM, and comes back behind a flush */
 static void vmid_test_vm_dies_first(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid *vm = kzalloc_obj(*vm);
 	struct kvm_vmid_pin *pin;
 	unsigned int i, vmid;
@@ -454,7 +664,7 @@ static void vmid_test_vm_dies_first(struct kunit *test)
 /* A VM that lives on after the unpin is as if it had never been pinned */
 static void vmid_test_unpin_living(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 	unsigned int vmid = pin->vmid;
@@ -478,7 +688,7 @@ static void vmid_test_unpin_living(struct kunit *test)
 /* One pin a VM, and as many unpins as pins */
 static void vmid_test_repeat_pin(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 3);
 	struct kvm_vmid vm = {}, other = {};
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 	struct kvm_vmid_pin *other_pin = test_pin(test, vt, &other);
@@ -510,7 +720,7 @@ static void vmid_test_repeat_pin(struct kunit *test)
 /* An unpin too many warns, and changes nothing */
 static void vmid_test_double_unpin(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 3);
 	struct kvm_vmid vm = {}, other = {};
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 	struct kvm_vmid_pin *other_pin = test_pin(test, vt, &other);
@@ -532,7 +742,7 @@ static void vmid_test_double_unpin(struct kunit *test)
  */
 static void vmid_test_pin_reserved(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin;
 	unsigned int i, vmid;
@@ -565,7 +775,7 @@ static void vmid_test_pin_reserved(struct kunit *test)
  */
 static void vmid_test_reserved_before_pinned(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator_param(test);
+	struct vmid_test *vt = test_allocator_param(test, 1);
 	struct kvm_vmid vm = {};
 	struct kvm_vmid_pin *pin;
 	unsigned int vmid;
@@ -596,13 +806,18 @@ static void vmid_test_exported(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, kvm);
 	KUNIT_EXPECT_EQ(test, PTR_ERR(kvm_arm_vmid_pin(NULL)), -ENODEV);
 
+	KUNIT_EXPECT_FALSE(test, kvm_arm_vm_has_el2(NULL));
+	KUNIT_EXPECT_FALSE(test, kvm_arm_vm_has_el2(kvm));
+	set_bit(KVM_ARM_VCPU_HAS_EL2, kvm->arch.vcpu_features);
+	KUNIT_EXPECT_TRUE(test, kvm_arm_vm_has_el2(kvm));
+
 	pin = kvm_arm_vmid_pin(kvm);
 	if (!is_kvm_arm_initialised()) {
 		KUNIT_EXPECT_EQ(test, PTR_ERR(pin), -ENODEV);
 		return;
 	}
 	if (is_protected_kvm_enabled()) {
-		KUNIT_EXPECT_EQ(test, PTR_ERR(pin), -EOPNOTSUPP);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(pin), -EPERM);
 		return;
 	}
 
@@ -622,12 +837,14 @@ static void vmid_test_exported(struct kunit *test)
 #define MODEL_CPUS	8
 #define MODEL_VMS	24
 #define MODEL_PINS	64
+#define MODEL_USERS	3
 #define MODEL_STEPS	50000
 
 /* A reference to a pin; @serial is that of the VM, which may be gone */
 struct model_ref {
 	struct kvm_vmid_pin *pin;
 	unsigned int serial;
+	unsigned int user;
 };
 
 struct model_cpu {
@@ -655,6 +872,7 @@ struct model {
 	unsigned int nr_refs;
 	unsigned int *tlb;
 	struct model_cpu *cpus;
+	struct user_struct *users[MODEL_USERS];
 	struct model_vm vms[MODEL_VMS];
 	struct model_ref refs[MODEL_PINS];
 };
@@ -675,12 +893,15 @@ static struct model_ref *model_find_ref(struct model *m, unsigned int serial)
 	return NULL;
 }
 
-static unsigned int model_nr_pins(struct model *m)
+/* Those of one user, or of all of them for MODEL_USERS */
+static unsigned int model_nr_pins(struct model *m, unsigned int user)
 {
 	unsigned int i, nr = 0;
 
-	for (i = 0; i < m->nr_refs; i++)
-		nr += model_find_ref(m, m->refs[i].serial) == &m->refs[i];
+	for (i = 0; i < m->nr_refs; i++) {
+		if (user == MODEL_USERS || m->refs[i].user == user)
+			nr += model_find_ref(m, m->refs[i].serial) == &m->refs[i];
+	}
 	return nr;
 }
 
@@ -748,13 +969,15 @@ static void model_pin(struct kunit *test, struct model *m)
 {
 	struct model_vm *vm = &m->vms[model_rnd(m, MODEL_VMS)];
 	struct model_ref *ref = model_find_ref(m, vm->serial);
+	unsigned int user = model_rnd(m, MODEL_USERS);
 	struct kvm_vmid_pin *pin;
 
 	if (m->nr_refs == MODEL_PINS)
 		return;
 
-	pin = vmid_pin(&m->vt->va, &vm->vmid);
-	if (!ref && model_nr_pins(m) == m->vt->va.max_pins) {
+	pin = vmid_pin(&m->vt->va, &vm->vmid, m->users[user]);
+	if (!ref && model_nr_pins(m, user) + model_nr_pins(m, MODEL_USERS) >=
+	    m->vt->va.max_pins) {
 		KUNIT_ASSERT_EQ(test, PTR_ERR(pin), -ENOSPC);
 		return;
 	}
@@ -763,7 +986,8 @@ static void model_pin(struct kunit *test, struct model *m)
 		KUNIT_ASSERT_PTR_EQ(test, pin, ref->pin);
 	KUNIT_ASSERT_EQ(test, pin->vmid, test_vmid(m->vt, &vm->vmid));
 	model_use(test, m, vm, pin->vmid);
-	m->refs[m->nr_refs++] = (struct model_ref){ pin, vm->serial };
+	m->refs[m->nr_refs++] = (struct model_ref){ pin, vm->serial,
+						    ref ? ref->user : user };
 }
 
 static void model_unpin(struct model *m)
@@ -805,24 +1029,30 @@ static void model_check(struct kunit *test, struct model *m)
 						m->cpus[i].vmid == m->cpus[j].vmid);
 		}
 	}
-	KUNIT_ASSERT_EQ(test, m->vt->va.nr_pins, model_nr_pins(m));
+	KUNIT_ASSERT_EQ(test, m->vt->va.nr_pins, model_nr_pins(m, MODEL_USERS));
+	for (i = 0; i < MODEL_USERS; i++)
+		KUNIT_ASSERT_EQ(test, m->users[i]->kvm_vmid_pins, model_nr_pins(m, i));
 }
 
-static const unsigned int model_extra_bits[] = { 0, 1, 2 };
+/* @bits are on top of the fewest possible */
+static const struct test_space model_spaces[] = {
+	{ 0, 0 }, { 1, 0 }, { 2, 0 }, { 0, 300 },
+};
 
-static void model_desc(const unsigned int *bits, char *desc)
+static void model_desc(const struct test_space *space, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits to spare", *bits);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits to spare, %u CPUs",
+		 space->bits, test_nr_cpus(space->cpus));
 }
 
-KUNIT_ARRAY_PARAM(vmid_model, model_extra_bits, model_desc);
+KUNIT_ARRAY_PARAM(vmid_model, model_spaces, model_desc);
 
 /* Whatever happens in whichever order, compared with the model at each step */
 static void vmid_test_model(struct kunit *test)
 {
-	unsigned int bits = *(const unsigned int *)test->param_value +
-			    test_tight_bits();
-	struct vmid_test *vt = test_allocator(test, bits);
+	const struct test_space *space = test->param_value;
+	unsigned int bits = space->bits + test_tight_bits(space->cpus);
+	struct vmid_test *vt = test_allocator(test, bits, space->cpus, 2);
 	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 	unsigned int i;
 
@@ -836,6 +1066,8 @@ static void vmid_test_model(struct kunit *test)
 	prandom_seed_state(&m->rnd, bits);
 	for (i = 0; i < MODEL_VMS; i++)
 		m->vms[i].serial = ++m->serial;
+	for (i = 0; i < MODEL_USERS; i++)
+		m->users[i] = test_user(test);
 
 	for (i = 0; i < MODEL_STEPS; i++) {
 		switch (model_rnd(m, 16)) {
@@ -1009,7 +1241,7 @@ static void race_pins(struct kunit *test, struct race *race)
 			vm = &race->vms[i];
 		else
 			vm->serial = atomic_inc_return(&race->serial);
-		pin = vmid_pin(va, &vm->vmid);
+		pin = vmid_pin(va, &vm->vmid, race->vt->user);
 		if (!IS_ERR(pin)) {
 			pins++;
 			if (!race_claim(race, pin->vmid, vm->serial)) {
@@ -1045,7 +1277,7 @@ static void race_pins(struct kunit *test, struct race *race)
  */
 static void vmid_test_race(struct kunit *test)
 {
-	struct vmid_test *vt = test_allocator(test, test_tight_bits() + 1);
+	struct vmid_test *vt = test_allocator(test, test_tight_bits(0) + 1, 0, 2);
 	struct race *race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	unsigned int i, nr = min(vt->nr_cpus, RACE_THREADS);
 	struct race_cpu *cpus, sum = {};
@@ -1091,26 +1323,120 @@ static void vmid_test_race(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->va.nr_pins, 0);
 }
 
+#define PUT_MS		2000
+#define PUT_COLD_BYTES	SZ_16M
+#define PUT_COLD_STORES	4
+
+struct put_race {
+	struct vmid_test *vt;
+	u8 *cold;
+	unsigned long loads;
+	unsigned long stale;
+};
+
+/* What a CPU runs is nothing, or of the current generation */
+static bool put_is_stale(struct vmid_allocator *va, struct vmid_cpu *vc)
+{
+	u64 active = atomic64_read(&vc->active);
+
+	return active && active != vmid_active_invalid(va) &&
+	       !vmid_gen_match(va, active);
+}
+
+/* Without the lock, a rollover may be about to take it away */
+static bool put_is_stale_locked(struct vmid_allocator *va, struct vmid_cpu *vc)
+{
+	unsigned long flags;
+	bool stale;
+
+	raw_spin_lock_irqsave(&va->lock, flags);
+	stale = put_is_stale(va, vc);
+	raw_spin_unlock_irqrestore(&va->lock, flags);
+	return stale;
+}
+
+/* Puts and loads one VM after the other, as when a guest enters its guest */
+static int put_thread(void *data)
+{
+	struct put_race *race = data;
+	struct vmid_test *vt = race->vt;
+	struct kvm_vmid vms[2] = {};
+	struct rnd_state rnd;
+	unsigned int i;
+
+	prandom_seed_state(&rnd, 1);
+	while (!kthread_should_stop()) {
+		preempt_disable();
+		/* These miss the caches and keep the put in the store buffer */
+		for (i = 0; i < PUT_COLD_STORES; i++)
+			WRITE_ONCE(race->cold[prandom_u32_state(&rnd) % PUT_COLD_BYTES], i);
+		test_put(vt, 0);
+		test_load(vt, 0, &vms[race->loads++ % 2]);
+		if (put_is_stale(&vt->va, test_cpu(vt, 0)))
+			race->stale += put_is_stale_locked(&vt->va, test_cpu(vt, 0));
+		preempt_enable();
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * A put does not undo what a rollover on another CPU does at the same time. To
+ * see it fail takes two CPUs that let a load overtake a store.
+ */
+static void vmid_test_put_race(struct kunit *test)
+{
+	struct vmid_test *vt = test_allocator(test, 2, 2, 0);
+	struct put_race race = { .vt = vt };
+	struct task_struct *task;
+	unsigned long end;
+
+	race.cold = kvzalloc(PUT_COLD_BYTES, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, race.cold);
+	task = kthread_run(put_thread, &race, "vmid_test/put");
+	if (IS_ERR(task)) {
+		kvfree(race.cold);
+		KUNIT_FAIL_AND_ABORT(test, "no thread");
+	}
+
+	end = jiffies + msecs_to_jiffies(PUT_MS);
+	while (time_before(jiffies, end)) {
+		test_run_new(vt, 1);
+		cond_resched();
+	}
+	kthread_stop(task);
+	kvfree(race.cold);
+
+	kunit_info(test, "%lu loads, %u rollovers\n", race.loads, test_flushes);
+	KUNIT_EXPECT_EQ(test, race.stale, 0);
+	KUNIT_EXPECT_GT(test, race.loads, 0);
+	KUNIT_EXPECT_GE(test, test_flushes, TEST_ROLLOVERS);
+}
+
 static struct kunit_case vmid_test_cases[] = {
-	KUNIT_CASE_PARAM(vmid_test_alloc, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_run_across_rollover, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_zero, vmid_bits_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_alloc, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_run_across_rollover, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_put_after_rollover, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_zero, vmid_space_gen_params),
 	KUNIT_CASE_PARAM(vmid_test_max_pins, vmid_limit_gen_params),
-	KUNIT_CASE(vmid_test_limit),
-	KUNIT_CASE_PARAM(vmid_test_pin_never_run, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_pin_has_run, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_pin_stale, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_pinned_across_rollover, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_pinned_fast_path, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_vm_dies_first, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_unpin_living, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_repeat_pin, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_double_unpin, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_pin_reserved, vmid_bits_gen_params),
-	KUNIT_CASE_PARAM(vmid_test_reserved_before_pinned, vmid_bits_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_limit, vmid_cpus_gen_params),
+	KUNIT_CASE(vmid_test_tenants),
+	KUNIT_CASE(vmid_test_few_pins),
+	KUNIT_CASE_PARAM(vmid_test_pin_never_run, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_pin_has_run, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_pin_stale, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_pinned_across_rollover, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_pinned_fast_path, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_vm_dies_first, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_unpin_living, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_repeat_pin, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_double_unpin, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_pin_reserved, vmid_space_gen_params),
+	KUNIT_CASE_PARAM(vmid_test_reserved_before_pinned, vmid_space_gen_params),
 	KUNIT_CASE(vmid_test_exported),
 	KUNIT_CASE_PARAM(vmid_test_model, vmid_model_gen_params),
 	KUNIT_CASE_SLOW(vmid_test_race),
+	KUNIT_CASE_SLOW(vmid_test_put_race),
 	{}
 };
 

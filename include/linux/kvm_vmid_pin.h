@@ -32,6 +32,7 @@ struct kvm_vmid_pin {
 struct kvm_vmid_pin *kvm_arm_vmid_pin(struct kvm *kvm);
 void kvm_arm_vmid_unpin(struct kvm_vmid_pin *pin);
 bool kvm_arm_vmid_is_pinned_by(struct kvm_vmid_pin *pin, struct kvm *kvm);
+bool kvm_arm_vm_has_el2(struct kvm *kvm);
 #else
 static inline struct kvm_vmid_pin *kvm_arm_vmid_pin(struct kvm *kvm)
 {
@@ -44,6 +45,11 @@ static inline void kvm_arm_vmid_unpin(struct kvm_vmid_pin *pin)
 
 static inline bool kvm_arm_vmid_is_pinned_by(struct kvm_vmid_pin *pin,
 					     struct kvm *kvm)
+{
+	return false;
+}
+
+static inline bool kvm_arm_vm_has_el2(struct kvm *kvm)
 {
 	return false;
 }

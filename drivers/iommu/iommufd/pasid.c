@@ -236,7 +236,7 @@ static int iommufd_pasid_do_replace(struct iommufd_device *idev, ioasid_t pasid,
 	refcount_add(num_devices, &hwpt->obj.users);
 
 	/* Faults in flight name the old handle, so it goes after them */
-	iommufd_auto_response_faults(old->hwpt, &old->handle);
+	iommufd_auto_response_faults(old->hwpt, &old->handle, NULL);
 	WARN_ON(refcount_sub_and_test(num_devices, &old->hwpt->obj.users));
 	kfree(old);
 	return 0;
@@ -349,8 +349,8 @@ int iommufd_device_pasid_replace(struct iommufd_device *idev, ioasid_t pasid,
  * @pasid: PASID to detach, not IOMMU_NO_PASID
  *
  * DMA with @pasid is blocked when the last device of the group has detached
- * it, and faults that wait for a response are answered as invalid. Nothing
- * happens if this device has nothing attached to @pasid.
+ * it. Faults of the device that wait for a response are answered as invalid.
+ * Nothing happens if this device has nothing attached to @pasid.
  *
  * Context: Process context, may sleep. Takes igroup->lock.
  */
@@ -383,10 +383,11 @@ void iommufd_device_pasid_detach(struct iommufd_device *idev, ioasid_t pasid)
 	if (other) {
 		hlist_del(&other->node);
 		kfree(other);
+		iommufd_auto_response_faults(hwpt, &attach->handle, idev->dev);
 	} else {
 		iommu_detach_device_pasid(hwpt->domain, idev->dev, pasid);
 		xa_erase(&igroup->pasids, pasid);
-		iommufd_auto_response_faults(hwpt, &attach->handle);
+		iommufd_auto_response_faults(hwpt, &attach->handle, NULL);
 		kfree(attach);
 	}
 

@@ -26,7 +26,9 @@
  *  - If it loads that of step 4, no STE has had the old number since its TLB
  *    entries were flushed.
  *
- * The guest's commands are kept out by vmid_rwsem, see arm_vsmmu_cache_invalidate().
+ * The guest's commands are kept out, see arm_vsmmu_hold_vmid(): those that have
+ * been converted with the old number are complete before the first STE is written,
+ * and all others wait for the move.
  */
 
 #include <linux/rcupdate.h>
@@ -50,14 +52,14 @@ static bool arm_smmu_ste_has_vmid(const struct arm_smmu_ste *ste,
 
 /*
  * Not through arm_smmu_install_ste_for_dev(), whose notes about the device are a
- * part of attaching. A StreamID that occurs twice has the new number already when
- * it comes up again, and an abort STE has none.
+ * part of attaching. An abort STE has no number.
  */
-static void arm_smmu_master_move_stes(struct arm_smmu_master *master,
-				      const struct arm_smmu_vmid *from,
-				      const struct arm_smmu_vmid *to)
+static int arm_smmu_master_move_stes(struct arm_smmu_master *master,
+				     const struct arm_smmu_vmid *from,
+				     const struct arm_smmu_vmid *to)
 {
 	unsigned int i;
+	int ret = 0;
 
 	for (i = 0; i != master->num_streams; i++) {
 		u32 sid = master->streams[i].id;
@@ -68,26 +70,29 @@ static void arm_smmu_master_move_stes(struct arm_smmu_master *master,
 		if (!arm_smmu_ste_has_vmid(ste, from))
 			continue;
 		arm_smmu_ste_set_vmid(&target, to);
-		arm_smmu_write_ste(master, sid, ste, &target);
+		ret = arm_smmu_write_ste(master, sid, ste, &target) ?: ret;
 	}
+	return ret;
 }
 
-static void arm_smmu_vmid_move_stes(const struct arm_smmu_vmid *from,
-				    const struct arm_smmu_vmid *to)
+static int arm_smmu_vmid_move_stes(const struct arm_smmu_vmid *from,
+				   const struct arm_smmu_vmid *to)
 {
-	struct arm_smmu_master_domain *master_domain;
+	struct arm_smmu_master_domain *cur;
+	int ret = 0;
 
 	/* All who change the list hold arm_smmu_asid_lock */
-	list_for_each_entry(master_domain, &from->s2->devices, devices_elm)
-		arm_smmu_master_move_stes(master_domain->master, from, to);
+	list_for_each_entry(cur, &from->s2->devices, devices_elm)
+		ret = arm_smmu_master_move_stes(cur->master, from, to) ?: ret;
+	return ret;
 }
 
 static int arm_smmu_vmid_move_locked(struct arm_smmu_vmid *vmid,
 				     struct arm_smmu_vmid *to)
 {
-	int errors = arm_smmu_cmdq_errors(vmid->smmu);
 	struct arm_smmu_domain *s2 = vmid->s2;
 	struct arm_smmu_invs *old_invs, *both_invs, *new_invs;
+	int err;
 
 	old_invs = rcu_dereference_protected(s2->invs,
 					     lockdep_is_held(&arm_smmu_asid_lock));
@@ -103,18 +108,18 @@ static int arm_smmu_vmid_move_locked(struct arm_smmu_vmid *vmid,
 	rcu_assign_pointer(s2->invs, both_invs);
 	kfree_rcu(old_invs, rcu);
 
-	arm_smmu_vmid_move_stes(vmid, to);
-	arm_smmu_vmid_flush(vmid);
+	err = arm_smmu_vmid_move_stes(vmid, to);
+	err = arm_smmu_vmid_flush(vmid) ?: err;
 	arm_smmu_vmid_swap(vmid, to);
 
 	/*
 	 * The SMMU may still use an old STE, or what it has cached under the old
 	 * number. See arm_smmu_attach_flush_old_tag().
 	 */
-	if (arm_smmu_cmdq_errors(vmid->smmu) != errors) {
-		to->dirty = true;
+	to->dirty = err;
+	if (arm_smmu_vmid_clean(to)) {
 		kfree(new_invs);
-		return -EIO;
+		return 0;
 	}
 
 	rcu_assign_pointer(s2->invs, new_invs);
@@ -124,9 +129,11 @@ static int arm_smmu_vmid_move_locked(struct arm_smmu_vmid *vmid,
 
 /**
  * arm_smmu_vmid_evict() - Move a private VMID to another number
- * @vmid: a VMID in use
+ * @vmid: a VMID in the registry
  *
- * On success nobody on the SMMU has the number that @vmid had.
+ * Afterwards nobody on the SMMU has the number that @vmid had, unless a command
+ * failed: then the number is dirty, and arm_smmu_vmid_claim() still finds it taken.
+ * A @vmid without users, which is dirty, does not move but goes.
  *
  * Costs one STE write, CFGI_STE and CMD_SYNC for each StreamID that has the
  * number, and one TLBI and CMD_SYNC in all.
@@ -134,9 +141,8 @@ static int arm_smmu_vmid_move_locked(struct arm_smmu_vmid *vmid,
  * Context: may sleep; the caller holds arm_smmu_asid_lock, which keeps devices from
  *          being attached and detached.
  * Return: 0; -EBUSY if @vmid is a VM's, is dirty, or is known to hardware that takes
- *         commands from a guest directly; -ENOSPC if there is no other number;
- *         -ENOMEM; or -EIO if a command failed. Then @vmid has moved, but its old
- *         number is dirty.
+ *         commands from a guest directly; -ENOSPC if there is no other number; or
+ *         -ENOMEM.
  */
 int arm_smmu_vmid_evict(struct arm_smmu_vmid *vmid)
 {
@@ -146,7 +152,9 @@ int arm_smmu_vmid_evict(struct arm_smmu_vmid *vmid)
 
 	lockdep_assert_held(&arm_smmu_asid_lock);
 
-	if (vmid->pin || vmid->dirty)
+	if (!vmid->users)
+		return arm_smmu_vmid_release(vmid) ? -EBUSY : 0;
+	if (vmid->pin || arm_smmu_vmid_clean(vmid))
 		return -EBUSY;
 	if (vsmmu && vsmmu->core.type != IOMMU_VIOMMU_TYPE_ARM_SMMUV3)
 		return -EBUSY;
@@ -155,11 +163,13 @@ int arm_smmu_vmid_evict(struct arm_smmu_vmid *vmid)
 	if (IS_ERR(to))
 		return PTR_ERR(to);
 
-	if (vsmmu)
-		down_write(&vsmmu->vmid_rwsem);
+	if (vsmmu) {
+		WRITE_ONCE(vmid->moving, true);
+		synchronize_rcu();
+	}
 	ret = arm_smmu_vmid_move_locked(vmid, to);
-	if (vsmmu)
-		up_write(&vsmmu->vmid_rwsem);
+	/* Who sees it false sees the number. See arm_vsmmu_hold_vmid(). */
+	smp_store_release(&vmid->moving, false);
 
 	/* It has the old number now, or the new one if nothing was moved */
 	arm_smmu_vmid_put(to);

@@ -4,7 +4,8 @@
  *
  * Each SMMU has one registry, an xarray of struct arm_smmu_vmid. A number is in it
  * from before the first STE carries it until the TLB is known to be clear of it,
- * so it never names two stage-2 tables at a time (IHI 0070 3.17.6).
+ * so it never names two stage-2 tables at a time (IHI 0070 3.17.6). If a command
+ * fails, that can be long after the last user has gone.
  *
  * There are two kinds of number. A private one is picked here, and only the SMMU
  * knows it; it can change, see arm-smmu-v3-vmid-move.c. A shared one was picked by
@@ -23,6 +24,9 @@
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
+
+/* A dirty VMID without users */
+#define ARM_SMMU_VMID_LEFT	XA_MARK_1
 
 /*
  * The xarray allocates the lowest free index, private VMIDs come from the top:
@@ -49,6 +53,32 @@ struct arm_smmu_vmid *arm_smmu_vmid_find(struct arm_smmu_device *smmu, u16 id)
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_find);
 
+/**
+ * arm_smmu_vmid_clean() - Make up for the commands that left a VMID dirty
+ * @vmid: a VMID, with users or without
+ *
+ * Context: as arm_smmu_clean_tag(); the caller holds arm_smmu_asid_lock.
+ * Return: 0 if @vmid is not dirty, or not any more; or the error of a command.
+ */
+int arm_smmu_vmid_clean(struct arm_smmu_vmid *vmid)
+{
+	int ret;
+
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	if (!vmid->dirty)
+		return 0;
+
+	ret = arm_smmu_clean_tag(vmid->smmu,
+				 arm_smmu_make_cmd_tlbi(CMDQ_OP_TLBI_S12_VMALL,
+							0, vmid->id));
+	if (ret)
+		return ret;
+
+	vmid->dirty = false;
+	return 0;
+}
+
 static struct arm_smmu_vmid *arm_smmu_vmid_new(struct arm_smmu_device *smmu,
 					       struct arm_smmu_domain *s2)
 {
@@ -64,10 +94,51 @@ static struct arm_smmu_vmid *arm_smmu_vmid_new(struct arm_smmu_device *smmu,
 	return vmid;
 }
 
+static void arm_smmu_vmid_free(struct arm_smmu_vmid *vmid)
+{
+	if (vmid->pin)
+		kvm_arm_vmid_unpin(vmid->pin);
+	kfree(vmid);
+}
+
+/**
+ * arm_smmu_vmid_release() - Give up a number
+ * @vmid: a VMID without users, freed on success
+ *
+ * Context: as arm_smmu_vmid_clean().
+ * Return: 0, or the error of a command: the number is still taken.
+ */
+int arm_smmu_vmid_release(struct arm_smmu_vmid *vmid)
+{
+	struct arm_smmu_device *smmu = vmid->smmu;
+	int ret = arm_smmu_vmid_clean(vmid);
+
+	if (ret)
+		return ret;
+
+	trace_arm_smmu_vmid_release(vmid);
+	xa_erase(&smmu->vmids, arm_smmu_vmid_index(smmu, vmid->id));
+	arm_smmu_vmid_free(vmid);
+	return 0;
+}
+
+/* Of the numbers that nobody uses but that are dirty, try to give up one */
+static int arm_smmu_vmid_reclaim(struct arm_smmu_device *smmu)
+{
+	unsigned long index = 0;
+	struct arm_smmu_vmid *vmid;
+
+	vmid = xa_find(&smmu->vmids, &index, ULONG_MAX, ARM_SMMU_VMID_LEFT);
+	return vmid ? arm_smmu_vmid_release(vmid) : -ENOSPC;
+}
+
 /**
  * arm_smmu_vmid_alloc() - Take a private VMID
  * @smmu: the SMMU it is for
  * @s2: the stage-2 table that it will tag
+ *
+ * When there is no other number, the commands that have left one dirty are made up
+ * for; one number for each request, as a queue that hangs costs a second.
  *
  * Context: may sleep; the caller holds arm_smmu_asid_lock.
  * Return: a VMID with one user, or ERR_PTR: -ENOMEM, or -ENOSPC when all numbers
@@ -77,6 +148,7 @@ struct arm_smmu_vmid *arm_smmu_vmid_alloc(struct arm_smmu_device *smmu,
 					  struct arm_smmu_domain *s2)
 {
 	const u32 vmid_0 = arm_smmu_vmid_index(smmu, 0);
+	const struct xa_limit limit = XA_LIMIT(0, vmid_0 - 1);
 	struct arm_smmu_vmid *vmid;
 	u32 index;
 	int ret;
@@ -87,8 +159,10 @@ struct arm_smmu_vmid *arm_smmu_vmid_alloc(struct arm_smmu_device *smmu,
 	if (!vmid)
 		return ERR_PTR(-ENOMEM);
 
-	ret = xa_alloc(&smmu->vmids, &index, vmid, XA_LIMIT(0, vmid_0 - 1),
-		       GFP_KERNEL_ACCOUNT);
+	ret = xa_alloc(&smmu->vmids, &index, vmid, limit, GFP_KERNEL_ACCOUNT);
+	if (ret == -EBUSY && !arm_smmu_vmid_reclaim(smmu))
+		ret = xa_alloc(&smmu->vmids, &index, vmid, limit,
+			       GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		kfree(vmid);
 		return ERR_PTR(ret == -EBUSY ? -ENOSPC : ret);
@@ -103,7 +177,7 @@ EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_alloc);
 /**
  * arm_smmu_vmid_claim() - Take the VMID of a VM
  * @smmu: the SMMU to use it on
- * @pin: the pin of the VM; no wider than the VMIDs of @smmu
+ * @pin: the pin of the VM, with a number that fits the VMIDs of @smmu
  * @s2: the stage-2 table that it will tag
  *
  * On success the VMID owns the reference on @pin that the caller had.
@@ -173,13 +247,6 @@ void arm_smmu_vmid_swap(struct arm_smmu_vmid *a, struct arm_smmu_vmid *b)
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_swap);
 
-static void arm_smmu_vmid_free(struct arm_smmu_vmid *vmid)
-{
-	if (vmid->pin)
-		kvm_arm_vmid_unpin(vmid->pin);
-	kfree(vmid);
-}
-
 /**
  * arm_smmu_vmid_put() - Drop a reference on a VMID
  * @vmid: the VMID; not to be used any more
@@ -187,7 +254,7 @@ static void arm_smmu_vmid_free(struct arm_smmu_vmid *vmid)
  * No STE carries the number any more when its last user goes: the flush at the
  * last detach, see arm_smmu_install_old_domain_invs(), has cleared the TLB of it.
  * Only then may the number, or the pin on it, be given up. A dirty number stays in
- * the registry, and pinned, until the SMMU is reset.
+ * the registry, and pinned, until it is clean or the SMMU is reset.
  *
  * Context: the caller holds arm_smmu_asid_lock.
  */
@@ -200,13 +267,10 @@ void arm_smmu_vmid_put(struct arm_smmu_vmid *vmid)
 	if (--vmid->users)
 		return;
 
-	trace_arm_smmu_vmid_release(vmid);
-	if (vmid->dirty) {
-		vmid->s2 = NULL;
-		return;
-	}
-	xa_erase(&smmu->vmids, arm_smmu_vmid_index(smmu, vmid->id));
-	arm_smmu_vmid_free(vmid);
+	vmid->s2 = NULL;
+	if (arm_smmu_vmid_release(vmid))
+		xa_set_mark(&smmu->vmids, arm_smmu_vmid_index(smmu, vmid->id),
+			    ARM_SMMU_VMID_LEFT);
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_put);
 

@@ -17,16 +17,13 @@ DECLARE_EVENT_CLASS(arm_smmu_vmid,
 		    TP_STRUCT__entry(__string(smmu, dev_name(vmid->smmu->dev))
 				     __field(u16, id)
 				     __field(bool, shared)
-				     __field(bool, dirty)
 		    ),
 		    TP_fast_assign(__assign_str(smmu);
 				   __entry->id = vmid->id;
 				   __entry->shared = vmid->pin;
-				   __entry->dirty = vmid->dirty;
 		    ),
-		    TP_printk("%s vmid %u %s%s", __get_str(smmu), __entry->id,
-			      __entry->shared ? "shared" : "private",
-			      __entry->dirty ? " dirty" : "")
+		    TP_printk("%s vmid %u %s", __get_str(smmu), __entry->id,
+			      __entry->shared ? "shared" : "private")
 );
 
 /* A VMID enters the registry of its SMMU */
@@ -35,7 +32,7 @@ DEFINE_EVENT(arm_smmu_vmid, arm_smmu_vmid_claim,
 	     TP_ARGS(vmid)
 );
 
-/* The last user of a VMID is gone; it leaves the registry unless it is dirty */
+/* It leaves the registry, its last user being gone */
 DEFINE_EVENT(arm_smmu_vmid, arm_smmu_vmid_release,
 	     TP_PROTO(const struct arm_smmu_vmid *vmid),
 	     TP_ARGS(vmid)

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of the VM that a device is bound with
+ *
+ * They run on iommufd's mock device. The VM is a piece of memory that no code
+ * under test may look into.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/iommufd.h>
+#include <linux/kthread.h>
+#include <linux/slab.h>
+
+#include "iommufd_private.h"
+#include "iommufd_test.h"
+
+/* Far more than an unbind takes to get there, far less than it waits for */
+#define UNBIND_MS 10000
+
+/**
+ * struct device_test - State of one test
+ * @ictx: Context without a file
+ * @dev: Mock device
+ * @idev: Bound device, NULL after unbind
+ * @kvm: The VM that it is bound with
+ * @cur_kvm: The VM that it is assigned to now
+ * @unbound: iommufd_device_unbind() has returned
+ */
+struct device_test {
+	struct iommufd_ctx ictx;
+	struct device *dev;
+	struct iommufd_device *idev;
+	struct kvm *kvm;
+	struct kvm *cur_kvm;
+	struct completion unbound;
+};
+
+static void device_test_bind(struct kunit *test, struct kvm *kvm)
+{
+	struct device_test *t = test->priv;
+	struct iommufd_device *idev;
+	u32 id;
+
+	idev = iommufd_device_bind(&t->ictx, t->dev, kvm, &t->cur_kvm, &id);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, idev);
+	t->idev = idev;
+}
+
+static int device_test_init(struct kunit *test)
+{
+	struct device_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct device *dev;
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+
+	xa_init_flags(&t->ictx.objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init(&t->ictx.groups);
+	init_waitqueue_head(&t->ictx.destroy_wait);
+	init_completion(&t->unbound);
+
+	t->kvm = kunit_kzalloc(test, 1, GFP_KERNEL);
+	if (!t->kvm)
+		return -ENOMEM;
+	t->cur_kvm = t->kvm;
+	dev = iommufd_selftest_create_mock_dev(&t->ictx, 0);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	t->dev = dev;
+	return 0;
+}
+
+static void device_test_exit(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+
+	if (t->idev)
+		iommufd_device_unbind(t->idev);
+	if (t->dev)
+		iommufd_selftest_destroy_mock_dev(t->dev);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&t->ictx.objects));
+	xa_destroy(&t->ictx.objects);
+}
+
+static struct kvm *kvm_of(struct device_test *t)
+{
+	struct kvm *kvm = iommufd_device_lock_kvm(t->idev);
+
+	iommufd_device_unlock_kvm(t->idev);
+	return kvm;
+}
+
+static void device_test_kvm(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+
+	device_test_bind(test, t->kvm);
+	KUNIT_EXPECT_PTR_EQ(test, t->kvm, kvm_of(t));
+
+	/* The file is taken from the VM, given to another one, given back */
+	t->cur_kvm = NULL;
+	KUNIT_EXPECT_NULL(test, kvm_of(t));
+	t->cur_kvm = (struct kvm *)t;
+	KUNIT_EXPECT_NULL(test, kvm_of(t));
+	t->cur_kvm = t->kvm;
+	KUNIT_EXPECT_PTR_EQ(test, t->kvm, kvm_of(t));
+}
+
+/* The file had no VM when it was bound, and is given to one */
+static void device_test_no_kvm(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+
+	device_test_bind(test, NULL);
+	KUNIT_EXPECT_NULL(test, kvm_of(t));
+}
+
+static int device_test_unbind_fn(void *data)
+{
+	struct device_test *t = data;
+
+	iommufd_device_unbind(t->idev);
+	complete_all(&t->unbound);
+	return 0;
+}
+
+/*
+ * An unbind waits for the lock of the VM, and takes the VM away before it waits
+ * for those who hold the device, as it gives that up.
+ */
+static void device_test_unbind(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+	struct iommufd_device *idev;
+	struct task_struct *task;
+	unsigned int ms;
+
+	device_test_bind(test, t->kvm);
+	idev = t->idev;
+	KUNIT_ASSERT_TRUE(test, iommufd_lock_obj(&idev->obj));
+
+	KUNIT_EXPECT_PTR_EQ(test, t->kvm, iommufd_device_lock_kvm(idev));
+	task = kthread_run(device_test_unbind_fn, t, "iommufd-unbind");
+	if (!IS_ERR(task)) {
+		msleep(100);
+		KUNIT_EXPECT_PTR_EQ(test, t->kvm, READ_ONCE(idev->kvm));
+	}
+	iommufd_device_unlock_kvm(idev);
+	if (IS_ERR(task)) {
+		iommufd_put_object(&t->ictx, &idev->obj);
+		KUNIT_FAIL_AND_ABORT(test, "no thread: %ld", PTR_ERR(task));
+	}
+
+	for (ms = 0; ms < UNBIND_MS && kvm_of(t); ms += 20)
+		msleep(20);
+	KUNIT_EXPECT_NULL(test, kvm_of(t));
+	KUNIT_EXPECT_FALSE(test, completion_done(&t->unbound));
+
+	iommufd_put_object(&t->ictx, &idev->obj);
+	KUNIT_EXPECT_NE(test, 0UL,
+			wait_for_completion_timeout(&t->unbound,
+						    msecs_to_jiffies(UNBIND_MS)));
+	wait_for_completion(&t->unbound);
+	t->idev = NULL;
+}
+
+static struct kunit_case device_test_cases[] = {
+	KUNIT_CASE(device_test_kvm),
+	KUNIT_CASE(device_test_no_kvm),
+	KUNIT_CASE(device_test_unbind),
+	{}
+};
+
+static struct kunit_suite device_test_suite = {
+	.name = "iommufd_device",
+	.init = device_test_init,
+	.exit = device_test_exit,
+	.test_cases = device_test_cases,
+};
+
+kunit_test_suite(device_test_suite);
