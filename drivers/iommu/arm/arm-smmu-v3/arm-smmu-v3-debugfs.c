@@ -63,14 +63,17 @@ static void arm_smmu_debugfs_remove(void *dir)
  * @smmu: an SMMU with a registry of VMIDs
  *
  * Nothing depends on it, so there is no failure to report.
+ *
+ * Return: the directory of the SMMU, for further files.
  */
-void arm_smmu_debugfs_add(struct arm_smmu_device *smmu)
+struct dentry *arm_smmu_debugfs_add(struct arm_smmu_device *smmu)
 {
 	struct dentry *dir;
 
 	dir = debugfs_create_dir(dev_name(smmu->dev), arm_smmu_debugfs_root);
 	debugfs_create_file("vmids", 0400, dir, smmu, &arm_smmu_vmids_fops);
 	devm_add_action_or_reset(smmu->dev, arm_smmu_debugfs_remove, dir);
+	return dir;
 }
 
 /**
