@@ -19,7 +19,7 @@ help: ## list the targets
 
 .PHONY: demo
 demo: kernel kernel-base qemu ## run VMs on both kernels and show what the series does
-	@env -u KTREE tools/e2e/demo demo
+	@env -u KTREE tools/e2e/demo/run demo
 
 .PHONY: check
 check: ## everything that CI runs; ends with the totals
@@ -96,7 +96,7 @@ bench: bench-vmid bench-pasid ## both of the following
 
 .PHONY: bench-vmid
 bench-vmid: kernel kernel-base qemu ## count the instructions of an invalidation and a vcpu_load
-	@env -u KTREE tools/e2e/demo bench
+	@env -u KTREE tools/e2e/demo/run bench
 
 # The KUnit suites measure what the SMMUv3 driver adds.
 .PHONY: bench-pasid

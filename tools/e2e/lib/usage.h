@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel has given out. */
+#ifndef E2E_LIB_USAGE_H
+#define E2E_LIB_USAGE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define MAX_VMIDS	65536
+#define MAX_ROWS	256	/* of the VMIDs of one SMMU */
+
+/**
+ * struct usage - VMIDs and pins in use; all 0 on the unpatched kernel
+ * @vmids: how many VMIDs the SMMU has in use
+ * @row: what debugfs says of each but its number, sorted, so that a move makes no
+ *       difference
+ * @taken: the numbers
+ * @pins: references to pins that KVM has given out since the first usage_read()
+ */
+struct usage {
+	unsigned int vmids;
+	char row[MAX_ROWS][32];
+	bool taken[MAX_VMIDS];
+	int pins;
+};
+
+/* The SMMU's table of VMIDs in debugfs, NULL if there is none */
+FILE *vmids_open(void);
+void usage_read(struct usage *u);
+/* The VMID that was pinned last, as usage_read() found it */
+unsigned int usage_pinned(void);
+/* True if all but the numbers is as it was. Else says what is not */
+bool usage_same(const struct usage *was, const struct usage *is);
+/* One check, that all is as it was, the numbers too */
+bool usage_check(const struct usage *was, const char *what);
+
+#endif
