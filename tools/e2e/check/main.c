@@ -24,13 +24,16 @@
  * @btm_asked: the kernel's parameter
  * @passed: the cases that init reported as passed, by their numbers
  * @idr0: the SMMU's IDR0 as VFIO's user saw it, 0 without an SMMU
- * @protected: protected KVM, from the command line too
+ * @own: e2e.own=1: the kernel can invalidate its own stage 1 by broadcast, and
+ *       was asked to; from the command line too
+ * @protected: protected KVM, from there too
  * @icount: QEMU runs with -icount, from there too
  * @kvm_bits: the CPUs' VMID bits as a VM sees them, 0 without KVM
  * @end: init got to its end
  */
 struct console {
 	bool btm_asked;
+	bool own;
 	bool protected;
 	bool icount;
 	bool passed[MAX_CASES];
@@ -47,7 +50,10 @@ static void console_line(struct console *c, const char *s)
 	char name[32];
 
 	if (strstr(s, "Kernel command line:")) {
-		c->btm_asked = strstr(s, " arm_smmu_v3.btm=1");
+		/* The second implies the first */
+		c->btm_asked = strstr(s, " arm_smmu_v3.btm=1") ||
+			       strstr(s, " arm_smmu_v3.btm_s1=1");
+		c->own = strstr(s, " e2e.own=1");
 		c->icount = strstr(s, " e2e.icount=1");
 		c->protected = strstr(s, " kvm-arm.mode=protected");
 	}
@@ -109,6 +115,7 @@ static int judge(bool patched, const char *console, const char *trace)
 	r.icount = c.icount;
 	r.smmu = c.idr0;
 	r.btm = patched && c.btm_asked && (c.idr0 & IDR0_BTM);
+	r.own = r.btm && c.own;
 	r.kvm = c.kvm_bits;
 	r.vmid8 = c.kvm_bits == 8;
 	r.share = patched && r.smmu && r.kvm && !c.protected;
