@@ -16,6 +16,7 @@
  * @smmu: the IOMMU is an SMMU
  * @btm: and lets the SMMU hear broadcast TLBIs: it was asked to, and IDR0 allows
  * @own: the kernel invalidates its own stage 1 by TLBIs
+ * @lazy: the DMA API's domains have flush queues
  * @share: a vSMMU that asks for it can have its VM's VMID
  * @kvm: VMs could be run
  * @vmid8: the CPUs have 8-bit VMIDs, so that a few hundred VMs roll over
@@ -31,6 +32,7 @@ struct run {
 	bool smmu;
 	bool btm;
 	bool own;
+	bool lazy;
 	bool share;
 	bool kvm;
 	bool vmid8;

@@ -26,6 +26,7 @@
  * @idr0: the SMMU's IDR0 as VFIO's user saw it, 0 without an SMMU
  * @own: e2e.own=1: the kernel can invalidate its own stage 1 by broadcast, and
  *       was asked to; from the command line too
+ * @lazy: iommu.strict=0, from there too
  * @protected: protected KVM, from there too
  * @icount: QEMU runs with -icount, from there too
  * @kvm_bits: the CPUs' VMID bits as a VM sees them, 0 without KVM
@@ -34,6 +35,7 @@
 struct console {
 	bool btm_asked;
 	bool own;
+	bool lazy;
 	bool protected;
 	bool icount;
 	bool passed[MAX_CASES];
@@ -54,6 +56,7 @@ static void console_line(struct console *c, const char *s)
 		c->btm_asked = strstr(s, " arm_smmu_v3.btm=1") ||
 			       strstr(s, " arm_smmu_v3.btm_s1=1");
 		c->own = strstr(s, " e2e.own=1");
+		c->lazy = strstr(s, " iommu.strict=0");
 		c->icount = strstr(s, " e2e.icount=1");
 		c->protected = strstr(s, " kvm-arm.mode=protected");
 	}
@@ -116,6 +119,7 @@ static int judge(bool patched, const char *console, const char *trace)
 	r.smmu = c.idr0;
 	r.btm = patched && c.btm_asked && (c.idr0 & IDR0_BTM);
 	r.own = r.btm && c.own;
+	r.lazy = c.lazy;
 	r.kvm = c.kvm_bits;
 	r.vmid8 = c.kvm_bits == 8;
 	r.share = patched && r.smmu && r.kvm && !c.protected;
