@@ -78,6 +78,8 @@ QEMU_WEAK void *object_resolve_path_type(const char *path, const char *type, boo
 QEMU_WEAK void bql_lock_impl(const char *file, int line);
 QEMU_WEAK void bql_unlock(void);
 QEMU_WEAK bool bql_locked(void);
+QEMU_WEAK void physical_memory_read(uint64_t addr, void *buf, uint64_t len);
+QEMU_WEAK void physical_memory_write(uint64_t addr, const void *buf, uint64_t len);
 QEMU_WEAK void smmu_iotlb_inv_all(void *s);
 QEMU_WEAK void smmu_iotlb_inv_vmid(void *s, int vmid);
 QEMU_WEAK void smmu_iotlb_inv_vmid_s1(void *s, int vmid);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <malloc.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "qemu-abi.h"
 #include "smmu.h"
+#include "tables.h"
 #include "tlbi.h"
 
 /* Arm IHI 0070, chapter 6 */
@@ -12,6 +14,11 @@
 #define IDR0_BTM	(1u << 5)
 #define IDR1_SIDSIZE	0x3fu
 #define CR2_PTM		(1u << 2)
+#define STRTAB_BASE	0x80
+#define STRTAB_BASE_CFG	0x88
+
+/* Where -M virt,iommu=smmuv3 has it */
+#define SMMU_ADDR	0x09050000ull
 
 /*
  * QEMU keeps the registers in one array of words in this order: IDR0 to IDR5, IIDR, AIDR, CR0 to
@@ -21,6 +28,8 @@ enum { IDR0, IDR1, IDR2, IDR3, IDR4, IDR5, IIDR, AIDR, CR0, CR1, CR2, NR_REGS };
 
 static void *smmu;
 static uint32_t *regs;
+static uint64_t *strtab_base;
+static uint32_t *strtab_cfg;
 static bool force;
 
 /* The values that every QEMU since 9.0 gives them; the scan refuses if two places look like it. */
@@ -34,9 +43,37 @@ static bool looks_like_id_registers(const uint32_t *r)
 	       !r[CR0] && !r[CR1] && !(r[CR2] & ~7u);
 }
 
+/*
+ * Two registers that lie apart from the others: write a number to each, as a CPU would, and look
+ * where it appears. Nothing uses them before the SMMU is enabled.
+ */
+static const char *find_strtab(size_t words)
+{
+	const uint64_t base = 0x000e2e0123456780, zero = 0;
+	const uint32_t cfg = 0x00010249;
+	uint32_t *p = smmu;
+	size_t i;
+
+	physical_memory_write(SMMU_ADDR + STRTAB_BASE, &base, sizeof(base));
+	physical_memory_write(SMMU_ADDR + STRTAB_BASE_CFG, &cfg, sizeof(cfg));
+	/* 64-bit members are aligned, and the second follows the first */
+	for (i = 0; i + 3 <= words && !strtab_base; i += 2) {
+		if (memcmp(p + i, &base, sizeof(base)) || p[i + 2] != cfg)
+			continue;
+		strtab_base = (uint64_t *)(p + i);
+		strtab_cfg = p + i + 2;
+	}
+	physical_memory_write(SMMU_ADDR + STRTAB_BASE, &zero, sizeof(base));
+	physical_memory_write(SMMU_ADDR + STRTAB_BASE_CFG, &zero, sizeof(cfg));
+	if (!strtab_base || *strtab_base || *strtab_cfg)
+		return "cannot find the SMMU's STRTAB_BASE in this QEMU";
+	return NULL;
+}
+
 const char *smmu_find(const struct smmu_setup *setup)
 {
 	size_t i, words;
+	const char *err;
 	uint32_t *p;
 
 	smmu = object_resolve_path_type("", "arm-smmuv3", NULL);
@@ -55,6 +92,9 @@ const char *smmu_find(const struct smmu_setup *setup)
 	}
 	if (!regs)
 		return "cannot find the SMMU's ID registers in this QEMU";
+	err = find_strtab(words);
+	if (err)
+		return err;
 
 	regs[IDR0] = (regs[IDR0] | setup->idr0_set) & ~setup->idr0_clear;
 	regs[IDR3] |= setup->idr3_set;
@@ -70,6 +110,18 @@ const char *smmu_find(const struct smmu_setup *setup)
 bool smmu_listens(void)
 {
 	return force || ((regs[IDR0] & IDR0_BTM) && !(regs[CR2] & CR2_PTM));
+}
+
+static void read_memory(uint64_t addr, void *buf, size_t len)
+{
+	physical_memory_read(addr, buf, len);
+}
+
+static bool spares(const struct tlbi *t)
+{
+	const struct strtab tab = { *strtab_base, *strtab_cfg, read_memory };
+
+	return !force && t->asid >= 0 && asid_is_private(&tab, t->vmid, t->asid);
 }
 
 /*
@@ -124,7 +176,8 @@ void smmu_invalidate(const struct tlbi *t)
 
 	if (!held)
 		bql_lock_impl(__FILE__, __LINE__);
-	invalidate(t);
+	if (!spares(t))
+		invalidate(t);
 	if (!held)
 		bql_unlock();
 }

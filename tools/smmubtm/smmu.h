@@ -33,7 +33,13 @@ const char *smmu_find(const struct smmu_setup *setup);
 /** smmu_listens - does the SMMU take part in broadcast TLB maintenance now? */
 bool smmu_listens(void);
 
-/** smmu_invalidate - do to the SMMU's IOTLB what a broadcast TLBI does */
+/**
+ * smmu_invalidate - do to the SMMU's IOTLB what a broadcast TLBI does, once it is complete
+ *
+ * One that names an ASID does nothing to the entries of CDs with ASET = 1: it need not (IHI 0070,
+ * 3.17), and who relies on it should notice. An entry does not keep ASET here, so that of the CDs
+ * is taken that have the ASID now; without any, the entry goes.
+ */
 void smmu_invalidate(const struct tlbi *t);
 
 #endif

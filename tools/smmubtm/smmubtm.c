@@ -4,8 +4,10 @@
  * a VM's VMID.
  *
  * It sets ID bits of the SMMU, and applies the CPUs' broadcast TLBIs to the SMMU's IOTLB while the
- * SMMU listens (IDR0.BTM is 1 and CR2.PTM is 0). It logs each TLBI with the VMID in VTTBR_EL2: a
- * witness of KVM's VMID that does not pass through the kernel.
+ * SMMU listens (IDR0.BTM is 1 and CR2.PTM is 0). It does as little as hardware may: a TLBI takes
+ * effect at a DSB of the CPU that executed it, and one by ASID spares entries of CDs with ASET = 1.
+ * It logs each TLBI with the VMID in VTTBR_EL2, or 0 on a machine without EL2: a witness of KVM's
+ * VMID that does not pass through the kernel.
  *
  * Arguments:
  *   idr0=MASK     bits to set in IDR0 (0x20: BTM)
@@ -13,14 +15,12 @@
  *   idr3=MASK     bits to set in IDR3 (0x100: FWB)
  *   force=1       the SMMU listens whatever IDR0 and CR2 say
  *   vmid8=1       CPUs that have 16-bit VMIDs claim 8 (a rollover after 255 VMs)
- *   log=qemu      one line per TLBI into QEMU's log (-d plugin), in order with trace events
+ *   log=qemu      one line per TLBI ("tlbi", still pending), and per DSB that completes any for the
+ *                 SMMU ("dsb"), into QEMU's log (-d plugin), in order with trace events
  *   log=FILE      the same into a file
  *
  * No instruction is added to the guest or removed from it: counts under -icount do not change.
  * A machine reset gives the SMMU its own ID bits back; run with -no-reboot.
- *
- * QEMU's IOTLB does not keep CD.ASET, so entries of private ASIDs (ASET 1) are invalidated by
- * broadcasts that name an ASID too; hardware need not do that (IHI 0070, 3.17).
  */
 #include <pthread.h>
 #include <stdarg.h>
@@ -29,6 +29,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pending.h"
 #include "qemu-abi.h"
 #include "smmu.h"
 #include "tlbi.h"
@@ -48,10 +49,12 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 struct cpu_regs {
 	struct qemu_plugin_register *x[31];
-	struct qemu_plugin_register *vttbr, *vtcr, *hcr, *tcr, *cpsr;
+	struct qemu_plugin_register *vttbr, *vtcr, *hcr, *tcr, *cpsr;	/* the first three: EL2 */
 };
 
 static struct cpu_regs cpus[MAX_CPUS];
+/* TLBIs for the SMMU; each is touched by its own CPU only */
+static struct pending pending[MAX_CPUS];
 static struct smmu_setup setup;
 static bool vmid8, log_on;
 static FILE *log_file;
@@ -101,6 +104,14 @@ static void reg_write(struct qemu_plugin_register *reg, uint64_t v)
 		die("cannot write a register");
 }
 
+static void log_line(const char *line)
+{
+	if (log_file)
+		fputs(line, log_file);
+	else
+		qemu_plugin_outs(line);
+}
+
 static void log_tlbi(unsigned int cpu, unsigned int el, const struct tlbi *t, bool to_smmu)
 {
 	char line[192];
@@ -108,16 +119,23 @@ static void log_tlbi(unsigned int cpu, unsigned int el, const struct tlbi *t, bo
 	snprintf(line, sizeof(line),
 		 "smmubtm: tlbi cpu=%u el=%u op=%s vmid=%d asid=%d addr=%#lx pages=%lu bcast=%d smmu=%d\n",
 		 cpu, el, t->name, t->vmid, t->asid, t->base, t->pages, t->bcast, to_smmu);
-	if (log_file)
-		fputs(line, log_file);
-	else
-		qemu_plugin_outs(line);
+	log_line(line);
 }
 
-/*
- * Runs before the instruction does. That is early enough: what the guest must do before a TLBI,
- * its store to the table and DSB, is done; nothing may be relied on before the DSB after it.
- */
+static void log_dsb(unsigned int cpu, unsigned int el, size_t done)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "smmubtm: dsb cpu=%u el=%u done=%zu\n", cpu, el, done);
+	log_line(line);
+}
+
+static uint64_t reg_read_if_any(struct qemu_plugin_register *reg)
+{
+	return reg ? reg_read(reg) : 0;
+}
+
+/* Runs before the instruction does: what the guest has to do before a TLBI is done. */
 static void on_tlbi(unsigned int cpu, void *udata)
 {
 	const struct cpu_regs *r = &cpus[cpu];
@@ -125,9 +143,9 @@ static void on_tlbi(unsigned int cpu, void *udata)
 	uint64_t pstate = reg_read(r->cpsr);
 	struct tlbi_cpu state = {
 		.el = pstate >> 2 & 3,
-		.hcr = reg_read(r->hcr),
-		.vttbr = reg_read(r->vttbr),
-		.vtcr = reg_read(r->vtcr),
+		.hcr = reg_read_if_any(r->hcr),
+		.vttbr = reg_read_if_any(r->vttbr),
+		.vtcr = reg_read_if_any(r->vtcr),
 		.tcr = reg_read(r->tcr),
 	};
 	struct tlbi t;
@@ -143,8 +161,24 @@ static void on_tlbi(unsigned int cpu, void *udata)
 	to_smmu = t.bcast && smmu_listens();
 	if (log_on)
 		log_tlbi(cpu, state.el, &t, to_smmu);
-	if (to_smmu)
-		smmu_invalidate(&t);
+	if (to_smmu && !pending_add(&pending[cpu], &t))
+		die("no memory for a TLBI");
+}
+
+/* Before the instruction too: what comes after it finds the entries gone. */
+static void on_dsb(unsigned int cpu, void *udata)
+{
+	const struct cpu_regs *r = &cpus[cpu];
+	unsigned int el;
+	size_t done;
+
+	if (!pending[cpu].n)
+		return;
+	el = reg_read(r->cpsr) >> 2 & 3;
+	done = pending_complete(&pending[cpu], (uintptr_t)udata, el, reg_read_if_any(r->hcr),
+				smmu_invalidate);
+	if (done && log_on)
+		log_dsb(cpu, el, done);
 }
 
 /* Runs before the instruction after the MRS: Xt holds what the MRS read. */
@@ -195,6 +229,9 @@ static void on_translate(struct qemu_plugin_tb *tb, void *udata)
 		if (tlbi_known(insn))
 			qemu_plugin_register_vcpu_insn_exec_cb(in, on_tlbi, QEMU_PLUGIN_CB_R_REGS,
 							       (void *)(uintptr_t)insn);
+		else if (dsb_known(insn))
+			qemu_plugin_register_vcpu_insn_exec_cb(in, on_dsb, QEMU_PLUGIN_CB_R_REGS,
+							       (void *)(uintptr_t)insn);
 	}
 }
 
@@ -234,10 +271,10 @@ static void on_cpu(unsigned int cpu, void *udata)
 	for (i = 0; i < list->len; i++)
 		keep_register(r, &d[i]);
 
-	if (!r->vttbr || !r->vtcr || !r->hcr || !r->tcr)
-		die("the CPU shows no EL2 registers (-M virt,virtualization=on)");
-	if (!r->cpsr)
-		die("the CPU shows no cpsr");
+	if (r->hcr && (!r->vttbr || !r->vtcr))
+		die("the CPU shows some of the EL2 registers only");
+	if (!r->cpsr || !r->tcr)
+		die("the CPU shows no cpsr or TCR_EL1");
 	for (i = 0; i < 31; i++) {
 		if (!r->x[i])
 			die("the CPU shows no x%u", i);
@@ -267,6 +304,8 @@ static const char *missing_symbol(void)
 		NEED(bql_lock_impl),
 		NEED(bql_unlock),
 		NEED(bql_locked),
+		NEED(physical_memory_read),
+		NEED(physical_memory_write),
 		NEED(smmu_iotlb_inv_all),
 		NEED(smmu_iotlb_inv_vmid),
 		NEED(smmu_iotlb_inv_vmid_s1),

@@ -121,9 +121,11 @@ bool tlbi_decode(uint32_t insn, const struct tlbi_cpu *cpu, struct tlbi *t)
 	if (stage1_op && cpu->el == 2 && (cpu->hcr & HCR_E2H) && (cpu->hcr & HCR_TGE))
 		return false;
 
+	t->nxs = FIELD(insn, 15, 12) == 9;
 	snprintf(t->name, sizeof(t->name), "%s%s%s", op->name, share_suffix[share],
-		 FIELD(insn, 15, 12) == 9 ? "NXS" : "");
+		 t->nxs ? "NXS" : "");
 	t->what = op->what;
+	t->outer = share == OS;
 	t->bcast = share != LOCAL || (stage1_op && cpu->el == 1 && (cpu->hcr & HCR_FB));
 	t->base = 0;
 	t->pages = 0;

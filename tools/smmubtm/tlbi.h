@@ -56,13 +56,15 @@ struct tlbi_cpu {
  * @base: first address, if it names addresses
  * @pages: how many pages of 4 KB from @base
  * @bcast: it reaches other observers in the shareability domain
+ * @outer: that domain is the outer one
+ * @nxs: a DSB with nXS waits for it too
  */
 struct tlbi {
 	char name[24];
 	enum tlbi_what what;
 	int vmid, asid;
 	uint64_t base, pages;
-	bool bcast;
+	bool bcast, outer, nxs;
 };
 
 /** tlbi_known - is @insn a TLBI of the EL1&0 regime (at EL2, depending on HCR_EL2, of EL2&0)? */

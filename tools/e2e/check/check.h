@@ -15,6 +15,8 @@
  * @patched: the kernel has the feature
  * @smmu: the IOMMU is an SMMU
  * @btm: and lets the SMMU hear broadcast TLBIs: it was asked to, and IDR0 allows
+ * @own: the kernel invalidates its own stage 1 by TLBIs
+ * @lazy: the DMA API's domains have flush queues
  * @share: a vSMMU that asks for it can have its VM's VMID
  * @kvm: VMs could be run
  * @vmid8: the CPUs have 8-bit VMIDs, so that a few hundred VMs roll over
@@ -30,6 +32,8 @@ struct run {
 	bool patched;
 	bool smmu;
 	bool btm;
+	bool own;
+	bool lazy;
 	bool share;
 	bool kvm;
 	bool vmid8;

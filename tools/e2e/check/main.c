@@ -24,7 +24,10 @@
  * @btm_asked: the kernel's parameter
  * @passed: the cases that init reported as passed, by their numbers
  * @idr0: the SMMU's IDR0 as VFIO's user saw it, 0 without an SMMU
- * @protected: protected KVM, from the command line too
+ * @own: e2e.own=1: the kernel can invalidate its own stage 1 by broadcast, and
+ *       was asked to; from the command line too
+ * @lazy: iommu.strict=0, from there too
+ * @protected: protected KVM, from there too
  * @icount: QEMU runs with -icount, from there too
  * @kvm_bits: the CPUs' VMID bits as a VM sees them, 0 without KVM
  * @lse2: the CPUs have FEAT_LSE2
@@ -32,6 +35,8 @@
  */
 struct console {
 	bool btm_asked;
+	bool own;
+	bool lazy;
 	bool protected;
 	bool icount;
 	bool passed[MAX_CASES];
@@ -49,7 +54,11 @@ static void console_line(struct console *c, const char *s)
 	char name[32];
 
 	if (strstr(s, "Kernel command line:")) {
-		c->btm_asked = strstr(s, " arm_smmu_v3.btm=1");
+		/* The second implies the first */
+		c->btm_asked = strstr(s, " arm_smmu_v3.btm=1") ||
+			       strstr(s, " arm_smmu_v3.btm_s1=1");
+		c->own = strstr(s, " e2e.own=1");
+		c->lazy = strstr(s, " iommu.strict=0");
 		c->icount = strstr(s, " e2e.icount=1");
 		c->protected = strstr(s, " kvm-arm.mode=protected");
 	}
@@ -112,6 +121,8 @@ static int judge(bool patched, const char *console, const char *trace)
 	r.lse2 = c.lse2;
 	r.smmu = c.idr0;
 	r.btm = patched && c.btm_asked && (c.idr0 & IDR0_BTM);
+	r.own = r.btm && c.own;
+	r.lazy = c.lazy;
 	r.kvm = c.kvm_bits;
 	r.vmid8 = c.kvm_bits == 8;
 	r.share = patched && r.smmu && r.kvm && !c.protected;

@@ -325,6 +325,11 @@ static bool parse_mmio(struct parser *p, const char *s)
 	return get_u64(s, "addr", &e->iova) && get_u64(s, "val", &e->val);
 }
 
+static bool parse_mmio_read(struct parser *p, const char *s)
+{
+	return get_u64(s, "addr", &add(p, EV_READ)->iova);
+}
+
 static bool parse_request(struct parser *p, const char *op, const char *s)
 {
 	struct ev *e = add(p, EV_REQ);
@@ -414,6 +419,11 @@ static bool parse_plugin(struct parser *p, const char *s)
 	const char *op;
 	struct ev *e;
 
+	if (!strncmp(s, "dsb ", 4)) {
+		e = add(p, EV_DSB);
+		return get_u32(s, "cpu", &e->cpu) && get_u32(s, "el", &e->el) &&
+		       get_u64(s, "done", &e->val);
+	}
 	if (strncmp(s, "tlbi ", 5))
 		return true;
 	e = add(p, EV_TLBI);
@@ -453,6 +463,7 @@ static const struct {
 	{ "smmuv3_translate_abort", parse_abort },
 	{ "smmuv3_propagate_event", parse_event },
 	{ "smmuv3_write_mmio", parse_mmio },
+	{ "smmuv3_read_mmio", parse_mmio_read },
 	{ "virtio_iommu_attach", parse_virtio_attach },
 	{ "virtio_iommu_map", parse_virtio_map },
 	{ "virtio_iommu_unmap", parse_virtio_unmap },
@@ -589,6 +600,8 @@ const char *trace_kind_name(enum ev_kind kind)
 		[EV_INSERT] = "INSERT",
 		[EV_CMD] = "CMD",
 		[EV_MMIO] = "MMIO",
+		[EV_READ] = "READ",
+		[EV_DSB] = "DSB",
 		[EV_TLBI] = "TLBI",
 		[EV_XLATE] = "XLATE",
 		[EV_FAULT] = "FAULT",

@@ -26,6 +26,8 @@
  * @EV_CMD: the SMMU took a command from its queue: op, and what applies of sid, vmid, asid, iova,
  *          pages, val (CFGI_STE_RANGE: the last StreamID; CFGI_ALL too)
  * @EV_MMIO: the CPU wrote an SMMU register: iova is its offset, val what was written
+ * @EV_READ: the CPU read one: iova is its offset
+ * @EV_DSB: a CPU executed a DSB that completed TLBIs for the SMMU: cpu, el, val is their number
  * @EV_TLBI: a CPU executed a TLBI: cpu, el, op (as in "VAE1IS"), vmid, asid, iova, pages, bcast,
  *           to_smmu
  * @EV_XLATE: a device's access was translated: sid, iova, pa, val (stages: 1, 2, 3 both); or passed
@@ -44,6 +46,8 @@ enum ev_kind {
 	EV_INSERT,
 	EV_CMD,
 	EV_MMIO,
+	EV_READ,
+	EV_DSB,
 	EV_TLBI,
 	EV_XLATE,
 	EV_FAULT,
@@ -68,7 +72,7 @@ enum ev_kind {
  * @cpu: number of the CPU
  * @el: exception level it was at
  * @bcast: the TLBI was broadcast: Inner or Outer Shareable, or local made so by HCR_EL2.FB
- * @to_smmu: the TLBI was applied to the SMMU's IOTLB (IDR0.BTM && !CR2.PTM)
+ * @to_smmu: the SMMU listens to the TLBI (IDR0.BTM && !CR2.PTM); see the EV_DSB that follows
  * @error: the SMMU refused the command
  * @op: name
  * @val: value

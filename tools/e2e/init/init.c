@@ -180,7 +180,9 @@ int main(void)
 	hurry_rcu();
 
 	e2e.patched = !strcmp(cmdline_get("e2e.kernel"), "patched");
-	e2e.btm_asked = !strcmp(cmdline_get("arm_smmu_v3.btm"), "1");
+	e2e.btm_asked = !strcmp(cmdline_get("arm_smmu_v3.btm"), "1") ||
+			!strcmp(cmdline_get("arm_smmu_v3.btm_s1"), "1");
+	e2e.own = !strcmp(cmdline_get("e2e.own"), "1");
 	e2e.protected = !strcmp(cmdline_get("kvm-arm.mode"), "protected");
 	e2e.lse2 = getauxval(AT_HWCAP) & HWCAP_USCAT;
 	e2e.seed = strtoul(cmdline_get("e2e.seed"), NULL, 0);

@@ -17,6 +17,11 @@ bool btm_expected(void)
 	return share_expected() && e2e.btm_asked && (e2e.idr0 & IDR0_BTM);
 }
 
+bool own_expected(void)
+{
+	return e2e.patched && e2e.own && (e2e.idr0 & IDR0_BTM);
+}
+
 u32 flags_expected(void)
 {
 	if (!share_expected())

@@ -10,7 +10,9 @@
 /**
  * struct e2e - what this boot offers
  * @patched: e2e.kernel=patched: the kernel has the feature
- * @btm_asked: arm_smmu_v3.btm=1 is on the command line
+ * @btm_asked: arm_smmu_v3.btm=1 is on the command line, or btm_s1, which implies it
+ * @own: e2e.own=1: what the kernel needs to invalidate its own stage 1 by broadcast is
+ *       there, and it was asked to
  * @protected: kvm-arm.mode=protected is there too
  * @idr0: IDR0 of the SMMU, 0 without one
  * @kvm: /dev/kvm, -1 without KVM
@@ -23,6 +25,7 @@
 struct e2e {
 	bool patched;
 	bool btm_asked;
+	bool own;
 	bool protected;
 	u32 idr0;
 	int kvm;
@@ -42,6 +45,8 @@ extern struct e2e e2e;
 bool share_expected(void);
 bool btm_expected(void);
 u32 flags_expected(void);
+/* Does the kernel invalidate its own stage 1 by broadcast? */
+bool own_expected(void);
 /* The flags of a vSMMU that asks to share where that is possible */
 u32 ask_flags(void);
 /* What one gets that insists where the number, if it can be shared at all, is taken */

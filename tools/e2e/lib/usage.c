@@ -26,7 +26,7 @@
 static int pins, pipe_fd = -1;
 static unsigned int pinned;
 
-FILE *vmids_open(void)
+FILE *smmu_debugfs_open(const char *name)
 {
 	DIR *dir = opendir(DEBUGFS);
 	char path[300];
@@ -34,7 +34,8 @@ FILE *vmids_open(void)
 	FILE *f = NULL;
 
 	while (dir && !f && (e = readdir(dir))) {
-		snprintf(path, sizeof(path), DEBUGFS "/%s/vmids", e->d_name);
+		snprintf(path, sizeof(path), DEBUGFS "/%.200s/%s", e->d_name,
+			 name);
 		f = fopen(path, "r");
 	}
 	if (dir)
@@ -110,7 +111,7 @@ void usage_read(struct usage *u)
 	memset(u, 0, sizeof(*u));
 	if (!e2e.patched)
 		return;
-	f = vmids_open();
+	f = smmu_debugfs_open("vmids");
 	must(f, "the VMIDs in debugfs");
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%u %15s %15s %u %u %7s", &id, kind, state,

@@ -24,8 +24,8 @@ struct usage {
 	int pins;
 };
 
-/* The SMMU's table of VMIDs in debugfs, NULL if there is none */
-FILE *vmids_open(void);
+/* A file of the SMMU's in debugfs, NULL if there is none */
+FILE *smmu_debugfs_open(const char *name);
 void usage_read(struct usage *u);
 /* The VMID that was pinned last, as usage_read() found it */
 unsigned int usage_pinned(void);

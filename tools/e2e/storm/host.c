@@ -55,7 +55,7 @@ static void vmids_read(struct vmids *v)
 {
 	unsigned int id, users, devices;
 	char line[256], kind[16], state[16];
-	FILE *f = vmids_open();
+	FILE *f = smmu_debugfs_open("vmids");
 
 	memset(v, 0, sizeof(*v));
 	if (!f)

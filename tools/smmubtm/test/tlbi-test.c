@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test.h"
 #include "tlbi.h"
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define HCR_FB		(1ull << 9)
 #define HCR_HOST	(1ull << 34 | 1ull << 27)	/* E2H, TGE */
@@ -149,12 +148,12 @@ static bool same(const struct tlbi *a, const struct tlbi *b)
 {
 	return !strcmp(a->name, b->name) && a->what == b->what && a->vmid == b->vmid &&
 	       a->asid == b->asid && a->base == b->base && a->pages == b->pages &&
-	       a->bcast == b->bcast;
+	       a->bcast == b->bcast && a->nxs == !!strstr(a->name, "NXS");
 }
 
 static unsigned int count, failed;
 
-static void result(bool ok, const char *about)
+void result(bool ok, const char *about)
 {
 	failed += !ok;
 	printf("%sok %u %s\n", ok ? "" : "not ", ++count, about);
@@ -166,14 +165,16 @@ static void test_name(uint32_t insn, const char *name)
 	struct tlbi t;
 	bool ok = tlbi_decode(insn, &cpu, &t) && !strcmp(t.name, name);
 
-	result(ok && t.bcast == (strstr(name, "IS") || strstr(name, "OS")), name);
+	result(ok && t.bcast == (strstr(name, "IS") || strstr(name, "OS")) &&
+	       t.outer == !!strstr(name, "OS"), name);
 }
 
 int main(void)
 {
 	unsigned int i;
 
-	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(tests) + ARRAY_SIZE(names));
+	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(tests) + ARRAY_SIZE(names) +
+	       num_pending_tests + num_tables_tests);
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		struct tlbi t = { 0 };
 		bool got = tlbi_decode(tests[i].insn, &tests[i].cpu, &t);
@@ -186,6 +187,8 @@ int main(void)
 	}
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		test_name(names[i].insn, names[i].name);
+	test_pending();
+	test_tables();
 	printf("# Totals: pass:%u fail:%u skip:0\n", count - failed, failed);
 	return failed ? 1 : 0;
 }
