@@ -21,6 +21,7 @@ enum {
 	NEEDS_PROTECTED		= 1 << 5,
 	NEEDS_EDU		= 1 << 6,
 	NEEDS_PAIR		= 1 << 7,
+	NEEDS_EL2		= 1 << 8,
 };
 
 /**

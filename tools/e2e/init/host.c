@@ -77,6 +77,7 @@ const char *host_lacks(const struct e2e_case *c)
 		{ NEEDS_SHARE, share_expected(), "no vSMMU can share" },
 		{ NEEDS_PROTECTED, e2e.protected, "KVM is not protected" },
 		{ NEEDS_EDU, edu.bdf[0], "there is no edu" },
+		{ NEEDS_EL2, el2_there(), "no VM can have an EL2" },
 		{ NEEDS_PAIR, devs_pair(&a, &b),
 		  "no test device has two functions" },
 	};

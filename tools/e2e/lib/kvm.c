@@ -79,7 +79,13 @@ static void run(struct vm *vm)
 	     vm->run->exit_reason);
 }
 
-void vm_create(struct vm *vm, void *mem, size_t size)
+void vm_set_x(struct vm *vm, unsigned int n, u64 val)
+{
+	set_reg(vm, CORE_REG(regs.regs[0]) + 2 * n, val);
+}
+
+void vm_create_with(struct vm *vm, void *mem, size_t size,
+		    const struct vm_code *code)
 {
 	struct kvm_userspace_memory_region slot = {
 		.guest_phys_addr = GPA_BASE,
@@ -95,6 +101,7 @@ void vm_create(struct vm *vm, void *mem, size_t size)
 	vm->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, 0);
 	must(vm->vcpu >= 0, "KVM_CREATE_VCPU");
 	must(!ioctl(vm->fd, KVM_ARM_PREFERRED_TARGET, &init), "target");
+	init.features[0] |= code->features;
 	must(!ioctl(vm->vcpu, KVM_ARM_VCPU_INIT, &init), "KVM_ARM_VCPU_INIT");
 
 	vm->run_size = ioctl(e2e.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -102,11 +109,18 @@ void vm_create(struct vm *vm, void *mem, size_t size)
 		       vm->vcpu, 0);
 	must(vm->run != MAP_FAILED, "kvm_run");
 
-	memcpy((u8 *)mem + OFF_CODE, guest_code, guest_code_end - guest_code);
+	memcpy((u8 *)mem + OFF_CODE, code->begin, code->end - code->begin);
 	__builtin___clear_cache((char *)mem + OFF_CODE,
 				(char *)mem + OFF_CODE + PAGE);
 	set_reg(vm, CORE_REG(regs.pc), GPA_BASE + OFF_CODE);
-	set_reg(vm, CORE_REG(regs.regs[2]), GPA_EXIT);
+	vm_set_x(vm, 2, GPA_EXIT);
+}
+
+void vm_create(struct vm *vm, void *mem, size_t size)
+{
+	const struct vm_code code = { guest_code, guest_code_end, 0 };
+
+	vm_create_with(vm, mem, size, &code);
 }
 
 void vm_close(struct vm *vm)
@@ -124,8 +138,8 @@ void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va)
 	/* The first run only reaches the first exit */
 	if (!vm->run->mmio.phys_addr)
 		run(vm);
-	set_reg(vm, CORE_REG(regs.regs[0]), op);
-	set_reg(vm, CORE_REG(regs.regs[1]), (u64)asid << 48 | va >> 12);
+	vm_set_x(vm, 0, op);
+	vm_set_x(vm, 1, (u64)asid << 48 | va >> 12);
 	run(vm);
 }
 

@@ -32,7 +32,17 @@ struct vm {
 	size_t run_size;
 };
 
+/* What a vCPU begins with, at the beginning of the guest's memory, and as what */
+struct vm_code {
+	const char *begin;
+	const char *end;
+	u32 features;
+};
+
 void vm_create(struct vm *vm, void *mem, size_t size);
+void vm_create_with(struct vm *vm, void *mem, size_t size,
+		    const struct vm_code *code);
+void vm_set_x(struct vm *vm, unsigned int n, u64 val);
 unsigned int vm_vmid_bits(struct vm *vm);
 void vm_close(struct vm *vm);
 /* The guest executes @op, DSB and ISB, and leaves again. */

@@ -33,7 +33,7 @@ struct dev {
 	size_t bar_size;
 };
 
-#define MAX_DEVS	8
+#define MAX_DEVS	10
 extern struct dev testdev[MAX_DEVS];
 extern unsigned int num_testdevs;
 extern struct dev edu;

@@ -8,6 +8,9 @@
  * DMA all the time. Others move the VMIDs of all of these and make KVM run through
  * its own: see host.c.
  *
+ * Where a device has two functions it is one VM's: both are attached as one group, and
+ * do DMA by turns.
+ *
  * After each unmap and each completed invalidation a DMA shows that it works. Every
  * DMA must write to its word of the page that the model says (tenant.c), and
  * to no other page of all the memory that anybody has or had (mem.c). At
@@ -39,6 +42,7 @@ E2E_CASE(storm, 19, "storm", STORM_STEPS,
 #define DEFAULT_OPS	20000
 #define QUIET_POINTS	20	/* of each VM's thread */
 #define OTHER_PAUSE_US	300
+#define PAIR_TENANT	2	/* whose device has two functions, if there is one */
 
 static struct tenant tenants[TENANTS];
 static unsigned int scans, quota;
@@ -166,6 +170,8 @@ static void tenant_init(unsigned int i, int fd)
 	t->num = i;
 	t->has_vm = i < VM_TENANTS;
 	t->d = t->has_vm ? &testdev[i] : &edu;
+	if (i == PAIR_TENANT)
+		devs_pair(&t->d, &t->peer);
 	t->fd = fd;
 	t->own_fd = i >= 2;
 	t->region = 2 * i;
@@ -339,7 +345,9 @@ static unsigned int aliases(struct run *r, const struct span *s)
 		if (e->kind != EV_INSERT || e->vmid < 0 ||
 		    e->sid == TRACE_NO_SID)
 			continue;
-		if (owner[e->vmid] != TRACE_NO_SID && owner[e->vmid] != e->sid)
+		/* Functions of one device are attached together */
+		if (owner[e->vmid] != TRACE_NO_SID &&
+		    owner[e->vmid] >> 3 != e->sid >> 3)
 			found++;
 		owner[e->vmid] = e->sid;
 	}

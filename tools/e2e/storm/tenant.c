@@ -14,6 +14,7 @@
 #define CMD_CFGI_CD		0x05ull
 #define CMD_SID(sid)		((u64)(sid) << 32)
 #define VSID			0x100
+#define PEER_VSID		0x101
 
 u64 addr_iova(unsigned int addr)
 {
@@ -120,7 +121,8 @@ static void begin_attach(struct tenant *t, enum where at, unsigned int n)
 static int dma(struct actor *a, struct tenant *t, unsigned int addr)
 {
 	unsigned int word = t->num * DEV_WORDS + t->slot++ % DEV_WORDS;
-	bool ok = testdev_dma(t->d, addr_iova(addr) + word * 4);
+	struct dev *d = t->peer && roll(a, 2) ? t->peer : t->d;
+	bool ok = testdev_dma(d, addr_iova(addr) + word * 4);
 	int at = mem_landed(word, TESTDEV_DATA);
 
 	did(a, OP_DMA, 0);
@@ -340,7 +342,11 @@ static void no_vdevice(struct tenant *t)
 {
 	if (t->vdevice)
 		did(&t->self, OP_VDEVICE, iommufd_destroy(t->fd, t->vdevice));
+	if (t->peer_vdevice)
+		did(&t->self, OP_VDEVICE,
+		    iommufd_destroy(t->fd, t->peer_vdevice));
 	t->vdevice = 0;
+	t->peer_vdevice = 0;
 }
 
 static void vdevice_on(struct tenant *t, unsigned int n)
@@ -354,6 +360,11 @@ static void vdevice_on(struct tenant *t, unsigned int n)
 	if (did(&t->self, OP_VDEVICE, id))
 		t->vdevice = id;
 	t->vdev_on = n;
+	if (!t->peer)
+		return;
+	id = vdevice_alloc(t->fd, t->v[n].viommu, t->peer->id, PEER_VSID);
+	if (did(&t->self, OP_VDEVICE, id))
+		t->peer_vdevice = id;
 }
 
 static void attach(struct tenant *t, enum where at, unsigned int n)
@@ -600,6 +611,8 @@ void tenant_start(struct tenant *t)
 	}
 	begin(t);
 	dev_open(t->d, t->fd, t->has_vm ? &t->vm : NULL);
+	if (t->peer)
+		dev_open(t->peer, t->fd, t->has_vm ? &t->vm : NULL);
 	for (n = 0; n < 2; n++) {
 		maps_init(t, n);
 		s2_alloc(t, n);
@@ -642,8 +655,11 @@ void tenant_end(struct tenant *t)
 	if (how == 1 && t->has_vm)
 		vm_close(&t->vm);
 	dev_close(t->d);
+	if (t->peer)
+		dev_close(t->peer);
 	t->at = AT_NOTHING;
 	t->vdevice = 0;
+	t->peer_vdevice = 0;
 	if (how == 2 && t->has_vm)
 		vm_close(&t->vm);
 	if (how && t->own_fd) {

@@ -47,6 +47,7 @@ enum where { AT_NOTHING, AT_S2, AT_BYPASS, AT_TRANS };
  * @other: the thread that only does DMA
  * @num: number of the tenant
  * @d: its device
+ * @peer: the other function of that, which is attached with it; or NULL
  * @has_vm: there is a VM behind it
  * @vm: the VM
  * @fd: its iommufd
@@ -61,7 +62,8 @@ enum where { AT_NOTHING, AT_S2, AT_BYPASS, AT_TRANS };
  * @to: what it is being attached to, if no DMA may be refused meanwhile
  * @to_n: which one of it
  * @vdevice: the vDEVICE, 0 if there is none
- * @vdev_on: the vSMMU that has it
+ * @peer_vdevice: that of @peer
+ * @vdev_on: the vSMMU that has them
  * @seq: odd while the meaning of addresses changes
  * @dev_lock: the device's registers; and that it is open
  * @slot: the next words to write to
@@ -73,6 +75,7 @@ struct tenant {
 	struct actor other;
 	unsigned int num;
 	struct dev *d;
+	struct dev *peer;
 	bool has_vm;
 	struct vm vm;
 	int fd;
@@ -87,6 +90,7 @@ struct tenant {
 	enum where to;
 	unsigned int to_n;
 	u32 vdevice;
+	u32 peer_vdevice;
 	unsigned int vdev_on;
 	unsigned int seq;
 	pthread_mutex_t dev_lock;

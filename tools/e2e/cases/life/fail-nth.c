@@ -25,6 +25,12 @@ E2E_CASE(fail_nth, 20, "fail-nth", FAIL_NTH_STEPS,
 	 .needs = NEEDS_SHARE | NEEDS_SMMU_VMID8, .devices = 3,
 	 .refuses = true, .unlimited = true);
 
+#define FAIL_NTH_GROUP_STEPS(X)		\
+	X(STEP_FAIL_NTH_GROUP_RUN, 0x01, "run")
+
+E2E_CASE(fail_nth_group, 42, "fail-nth-group", FAIL_NTH_GROUP_STEPS,
+	 .needs = NEEDS_SHARE | NEEDS_PAIR, .refuses = true, .unlimited = true);
+
 #ifdef E2E_INIT
 #include "e2e.h"
 
@@ -78,12 +84,15 @@ static const char place_page[] = { '!', 'C', 'C', 'C', 'A', 'B' };
  * @nth: /proc/thread-self/fail-nth
  * @g: a guest with a VM
  * @d: its device
- * @at: where that is attached
+ * @peer: the other function of the same device, and so attached with it; NULL if
+ *        there is none
+ * @at: where they are attached
  * @s2: stage-2 tables of @g
  * @v: two vSMMUs on the first of them: one shares, one does not
  * @second: stage 1 of @v[1]
  * @vdevice: the vDEVICE of @d, 0 if there is none
- * @vdev_on: which vSMMU it belongs to
+ * @peer_vdevice: that of @peer
+ * @vdev_on: which vSMMU they belong to
  * @plain: a guest without a VM
  * @p: its device
  * @p_s2: the stage-2 table that @p is attached to
@@ -99,11 +108,13 @@ static struct bed {
 	int nth;
 	struct guest g;
 	struct dev *d;
+	struct dev *peer;
 	enum place at;
 	u32 s2[2];
 	struct vsmmu v[2];
 	struct stage1 second;
 	u32 vdevice;
+	u32 peer_vdevice;
 	unsigned int vdev_on;
 	struct guest plain;
 	struct dev *p;
@@ -171,15 +182,18 @@ static bool answers(enum failure failure, int ret)
 
 static bool dma_ok(void)
 {
-	char want = place_page[b.at], d = want, p = 'A';
+	char want = place_page[b.at], d = want, peer = want, p = 'A';
 
 	if (b.d->fd >= 0)
 		d = dma_lands(&b.g, b.d);
+	if (b.peer)
+		peer = dma_lands(&b.g, b.peer);
 	if (b.p_s2)
 		p = dma_lands(&b.plain, b.p);
-	if (d != want || p != 'A')
-		note("DMA in %c and %c, expected %c and A", d, p, want);
-	return d == want && p == 'A';
+	if (d != want || peer != want || p != 'A')
+		note("DMA in %c, %c and %c, expected twice %c and A", d, peer, p,
+		     want);
+	return d == want && peer == want && p == 'A';
 }
 
 /**
@@ -438,7 +452,10 @@ static void no_vdevice(void)
 {
 	if (b.vdevice)
 		undo_object(b.vdevice);
+	if (b.peer_vdevice)
+		undo_object(b.peer_vdevice);
 	b.vdevice = 0;
+	b.peer_vdevice = 0;
 }
 
 static void vdevice_on(unsigned int n)
@@ -452,6 +469,11 @@ static void vdevice_on(unsigned int n)
 	must(id > 0, "vDEVICE: %d", id);
 	b.vdevice = id;
 	b.vdev_on = n;
+	if (!b.peer)
+		return;
+	id = vdevice_alloc(b.fd, b.v[n].viommu, b.peer->id, VSID + 1);
+	must(id > 0, "vDEVICE: %d", id);
+	b.peer_vdevice = id;
 }
 
 static void vsmmus_init(void)
@@ -566,8 +588,11 @@ static void try_attachments(void)
 	try_attach(S2, OTHER_S2, 2);
 	try_attach(S2, BYPASS, 2);
 	try_attach(BYPASS, TRANS, 3);
-	try_attach(TRANS, SECOND_TRANS, 4);
-	try_attach(SECOND_TRANS, TRANS, 4);
+	/* With their vDEVICEs gone from there, a group cannot go back half way */
+	if (!b.peer) {
+		try_attach(TRANS, SECOND_TRANS, 4);
+		try_attach(SECOND_TRANS, TRANS, 4);
+	}
 	try(&command);
 	try_attach(TRANS, BYPASS, 2);
 	try_attach(TRANS, S2, 2);
@@ -712,7 +737,6 @@ static void bed_init(void)
 {
 	int id, i;
 
-	b.d = &testdev[0];
 	b.p = &testdev[1];
 	b.spare = &testdev[2];
 	b.fd = iommufd_open();
@@ -724,6 +748,8 @@ static void bed_init(void)
 	     !ioas_map(b.fd, b.plain.ioas, b.plain.mem + OFF_PAGE_A, PAGE,
 		       DMA_IOVA), "map");
 	dev_open(b.d, b.fd, &b.g.vm);
+	if (b.peer)
+		dev_open(b.peer, b.fd, &b.g.vm);
 	dev_open(b.p, b.fd, NULL);
 	id = ioas_alloc(b.fd);
 	must(id > 0, "IOAS");
@@ -742,6 +768,8 @@ static void bed_free(void)
 {
 	mark(STEP_DONE);
 	dev_close(b.d);
+	if (b.peer)
+		dev_close(b.peer);
 	dev_close(b.p);
 	close(b.fd);
 	vm_close(&b.g.vm);
@@ -767,6 +795,7 @@ void case_fail_nth(void)
 	static struct usage u;
 	struct slabs slabs;
 
+	b.d = &testdev[0];
 	usage_read(&u);
 	faults_init();
 	/* What is left of the first time can be of use from then on */
@@ -781,5 +810,33 @@ void case_fail_nth(void)
 		check(slabs_no_more(&slabs), "no more objects in use than before");
 	check(!u.vmids && !u.pins, "%u VMIDs and %d references to pins are left",
 	      u.vmids, u.pins);
+}
+
+static void try_group(void)
+{
+	bed_init();
+	mark(STEP_FAIL_NTH_GROUP_RUN);
+	vsmmus_init();
+	try_attachments();
+	vsmmus_destroy();
+	bed_free();
+}
+
+/*
+ * Attachments of a group of two functions: what fails for the second of them is
+ * taken back for the first.
+ */
+void case_fail_nth_group(void)
+{
+	static struct usage before;
+
+	must(devs_pair(&b.d, &b.peer), "a device with two functions");
+	usage_read(&before);
+	faults_init();
+	b.rehearse = true;
+	try_group();
+	b.rehearse = false;
+	try_group();
+	usage_check(&before, "all closed");
 }
 #endif
