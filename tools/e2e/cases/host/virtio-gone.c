@@ -14,7 +14,7 @@
 #define VIRTIO_GONE_STEPS(X)			\
 	X(STEP_VIRTIO_GONE_RUN,	0x01, "run")
 
-E2E_CASE(virtio_gone, 50, "virtio-gone", VIRTIO_GONE_STEPS);
+E2E_CASE(virtio_gone, 48, "virtio-gone", VIRTIO_GONE_STEPS);
 
 #ifdef E2E_INIT
 #include "e2e.h"

@@ -18,7 +18,7 @@
 	X(STEP_DMA_MAP_END,	0x01, "end")
 
 /* A round for each kind of mapping */
-E2E_CASE(dma_map, 43, "dma-map", DMA_MAP_STEPS, .devices = 1);
+E2E_CASE(dma_map, 47, "dma-map", DMA_MAP_STEPS, .devices = 1);
 
 #define DMA_MAP_ROUNDS	3
 

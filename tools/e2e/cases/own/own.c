@@ -19,7 +19,7 @@
 	X(STEP_UNMAP_COST_REFUSED,	0x02, "refused")
 
 /* A round for each size */
-E2E_CASE(unmap_cost, 40, "unmap-cost", UNMAP_COST_STEPS, .devices = 1,
+E2E_CASE(unmap_cost, 44, "unmap-cost", UNMAP_COST_STEPS, .devices = 1,
 	 .refuses = true);
 
 #define OWN_ATTACH_STEPS(X)				\
@@ -29,13 +29,13 @@ E2E_CASE(unmap_cost, 40, "unmap-cost", UNMAP_COST_STEPS, .devices = 1,
 	X(STEP_OWN_ATTACH_REFUSED,	0x03, "refused")
 
 /* Rounds of three: an own table, a stage 2, another own table */
-E2E_CASE(own_attach, 41, "own-attach", OWN_ATTACH_STEPS, .devices = 1,
+E2E_CASE(own_attach, 45, "own-attach", OWN_ATTACH_STEPS, .devices = 1,
 	 .refuses = true);
 
 #define OWN_ORDER_STEPS(X)				\
 	X(STEP_OWN_ORDER_RUN,		0x01, "run")
 
-E2E_CASE(own_order, 42, "own-order", OWN_ORDER_STEPS, .devices = 2,
+E2E_CASE(own_order, 46, "own-order", OWN_ORDER_STEPS, .devices = 2,
 	 .refuses = true);
 
 #define UNMAP_SIZES	8
