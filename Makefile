@@ -114,6 +114,10 @@ lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of
 bisect: tree qemu ## build and run each commit of the series
 	@scripts/suite bisect-run scripts/bisect run
 
+.PHONY: model
+model: ## search a model of KVM's VMIDs with spin, at most five minutes
+	@scripts/suite model-long tools/model/run long
+
 .PHONY: modules
 modules: suite-modules ## build the modules of Kbuild outside the kernel tree
 
@@ -134,7 +138,8 @@ clean: ## remove build/; the cache stays
 	@scripts/clean
 
 # The suites of make check
-.PHONY: suite-front suite-roundtrip suite-lint suite-kunit-uml suite-kunit-arm64 suite-vmid-race
+.PHONY: suite-front suite-roundtrip suite-lint suite-kunit-uml suite-kunit-arm64 suite-vmid-race \
+	suite-model
 suite-front: deps
 	@scripts/suite front scripts/test-front
 suite-roundtrip: tree
@@ -147,6 +152,8 @@ suite-kunit-arm64: tree qemu
 	@scripts/kunit arm64
 suite-vmid-race: tree
 	@scripts/suite vmid-race tools/vmid-race/run
+suite-model:
+	@scripts/suite model tools/model/run
 
 .PHONY: suite-e2e suite-selftests suite-bisect suite-modules
 suite-e2e: kernel kernel-base qemu

@@ -127,7 +127,6 @@ struct user_struct {
 #define trace_kvm_vmid_pin(...)
 #define trace_kvm_vmid_unpin(...)
 #define KUNIT_STATIC_STUB_REDIRECT(...)
-#define EXPORT_SYMBOL_FOR_MODULES(...)
 
 #define WARN(condition, ...)		((void)(condition))
 #define WARN_ON(condition)		WARN(condition)
