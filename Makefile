@@ -84,6 +84,11 @@ storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
 	@scripts/suite $@ $(call e2e_on,kcsan) -T 600 \
 		-a 'e2e.slow=10 e2e.ops=60000 kcsan.skip_watch=20' storm storm-off
 
+.PHONY: vmm
+vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
+	@scripts/suite vmm-all scripts/vmm
+	@scripts/vmm-table
+
 .PHONY: selftests
 selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
 
@@ -146,9 +151,11 @@ suite-kunit-uml: tree
 suite-kunit-arm64: tree qemu
 	@scripts/kunit arm64
 
-.PHONY: suite-e2e suite-selftests suite-bisect suite-modules
+.PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules
 suite-e2e: kernel kernel-base qemu
 	@scripts/suite e2e tools/e2e/run
+suite-vmm: kernel kernel-base qemu
+	@scripts/suite vmm scripts/vmm btm btm-asked example-base example
 suite-selftests: kernel kernel-base qemu
 	@scripts/suite selftests scripts/selftests
 suite-bisect: tree
