@@ -20,6 +20,7 @@ help: ## list the targets
 .PHONY: demo
 demo: kernel kernel-base qemu ## run VMs on both kernels and show what the series does
 	@env -u KTREE tools/e2e/demo demo
+	@[ ! -f build/results/vmm-all.ktap ] || scripts/vmm-table
 
 .PHONY: check
 check: ## everything that CI runs; ends with the totals
@@ -86,6 +87,7 @@ storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
 
 .PHONY: vmm
 vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
+	@scripts/deps ninja-build pkgconf python3-pip python3-venv
 	@scripts/suite vmm-all scripts/vmm
 	@scripts/vmm-table
 

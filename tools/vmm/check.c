@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check [-sbci] [-e TEXT] NAME DIR: what a run of the VMM test has shown in console.log, trace.log and status
+ * check [-sbci] [-e TEXT] [-x TEXT] NAME DIR: what a run of the VMM test has shown in console.log, trace.log and status
  * below DIR, as a KTAP subtest; with a line "# row ..." for the table.
  *
  *	-s	the VMM must get the VM's VMID for the device
@@ -8,6 +8,7 @@
  *	-c	the guest must need no command for an unmap
  *	-i	the guest must see IDR0.BTM
  *	-e TEXT	it is no VMM but the example of Documentation/uapi.rst, and must print this
+ *	-x TEXT	the VMM must not start, and say this
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct vmids {
  * struct run - what is known of it
  * @ended: the VMM ended by itself
  * @off: so did the emulator of the host
+ * @refused: it gave up at the start, and said why
  * @splat: the kernel of the host complained
  * @unmaps: how many were counted
  * @lost: DMA before the unmap that did not arrive
@@ -55,7 +57,7 @@ struct vmids {
  * @smmu: VMIDs of the nested TLB entries
  */
 struct run {
-	bool ended, off, splat;
+	bool ended, off, splat, refused;
 	unsigned long unmaps, lost, stale_of, stale;
 	unsigned long before, cleared, after;
 	unsigned long done, idr0;
@@ -191,13 +193,15 @@ static FILE *open_in(const char *dir, const char *name)
 	return f;
 }
 
-static void read_console(const char *dir, struct run *r)
+/* @refusal is what the VMM says if it gives up, or NULL */
+static void read_console(const char *dir, const char *refusal, struct run *r)
 {
 	FILE *f = open_in(dir, "console.log");
 	char line[1024];
 
 	while (fgets(line, sizeof(line), f)) {
 		read_line(line, r);
+		r->refused |= refusal && strstr(line, refusal);
 		sscanf(line, "example: %63s", r->example);
 		r->ended |= !strncmp(line, "vmm: end exit=0", strlen("vmm: end exit=0"));
 		if (is_splat(line)) {
@@ -261,14 +265,16 @@ static void read_events(const char *dir, struct run *r)
 	trace_free(&t);
 }
 
+/* The one VMID of a set, -1 if there is not exactly one */
 static int only(const struct vmids *set)
 {
 	return set->n == 1 ? set->vmid[0] : -1;
 }
 
-static void judge_ends(const struct run *r)
+static void judge_ends(const struct run *r, bool refused)
 {
-	result(r->ended && r->off, "host: the VMM ends, and the host powers off");
+	result(r->ended == !refused && r->off, "host: the VMM %s, and the host powers off",
+	       refused ? "gives up" : "ends");
 	result(!r->splat, "host: no panic, BUG or WARNING");
 }
 
@@ -296,7 +302,6 @@ static void judge(const struct run *r, bool share, bool btm, bool quiet, bool id
 	}
 }
 
-/* Per unmap, in hundredths */
 static double each(const struct run *r, unsigned long n)
 {
 	return r->unmaps ? (double)n / r->unmaps : 0;
@@ -314,28 +319,32 @@ static void row(const char *name, const struct run *r)
 int main(int argc, char **argv)
 {
 	bool share = false, btm = false, quiet = false, idr = false;
-	const char *example = NULL;
+	const char *example = NULL, *refusal = NULL;
 	static struct run r;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "sbcie:")) != -1) {
+	while ((opt = getopt(argc, argv, "sbcie:x:")) != -1) {
 		share |= opt == 's';
 		btm |= opt == 'b';
 		quiet |= opt == 'c';
 		idr |= opt == 'i';
 		if (opt == 'e')
 			example = optarg;
+		if (opt == 'x')
+			refusal = optarg;
 		if (opt == '?')
 			return 2;
 	}
 	if (argc - optind != 2) {
-		fprintf(stderr, "usage: %s [-sbci] [-e TEXT] NAME DIR\n", argv[0]);
+		fprintf(stderr, "usage: %s [-sbci] [-e TEXT] [-x TEXT] NAME DIR\n", argv[0]);
 		return 2;
 	}
 	printf("    KTAP version 1\n    # Subtest: %s\n", argv[optind]);
-	read_console(argv[optind + 1], &r);
-	judge_ends(&r);
-	if (example) {
+	read_console(argv[optind + 1], refusal, &r);
+	judge_ends(&r, refusal);
+	if (refusal) {
+		result(r.refused, "vmm: %s", refusal);
+	} else if (example) {
 		result(!strcmp(r.example, example), "example: got %s", r.example);
 	} else {
 		read_events(argv[optind + 1], &r);

@@ -27,7 +27,7 @@ static void load(const char *path, const char *params)
 		printf("guest: %s: %s\n", path, strerror(errno));
 }
 
-/* The driver's lines, and those of the SMMU's */
+/* The driver's lines, and those of the SMMU's that are not faults */
 static void repeat_log(void)
 {
 	int n = klogctl(READ_ALL, text, sizeof(text) - 1);
@@ -38,7 +38,7 @@ static void repeat_log(void)
 		at = strstr(line, "vmm: ");
 		if (at)
 			printf("guest: %s\n", at + strlen("vmm: "));
-		else if (strstr(line, "arm-smmu-v3") && !strstr(line, "event"))
+		else if (strstr(line, "arm-smmu-v3") && strncmp(line, "<3>", 3))
 			printf("guest: # %s\n", line);
 	}
 }

@@ -255,10 +255,8 @@ static void read_trace(void)
 	char line[512];
 	size_t i;
 
-	if (!f) {
-		say(TRACE);
+	if (!f)
 		return;
-	}
 	while (fgets(line, sizeof(line), f)) {
 		say_id(line);
 		if (is_mark(line, &next)) {
