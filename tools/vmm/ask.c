@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loaded before a VMM that allocates its vIOMMUs without data (LD_PRELOAD): asks for the VMID of the
- * VM with each, and says what came back.
+ * Loaded before a VMM that allocates its vIOMMUs without data (LD_PRELOAD): asks for the VMID of
+ * the VM with each, and says what came back.
  */
 #include <stdarg.h>
 #include <stdint.h>

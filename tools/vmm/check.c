@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check [-sbci] [-e TEXT] [-x TEXT] NAME DIR: what a run of the VMM test has shown in console.log, trace.log and status
- * below DIR, as a KTAP subtest; with a line "# row ..." for the table.
+ * check [-sbci] [-e TEXT] [-x TEXT] NAME DIR: what a run of the VMM test has shown in console.log,
+ * trace.log and status below DIR, as a KTAP subtest; with a line "# row ..." for the table.
  *
  *	-s	the VMM must get the VM's VMID for the device
  *	-b	and the guest's broadcasts must reach it
@@ -123,7 +123,9 @@ static void read_window(const char *line, struct run *r)
 /* Lines of the guest's driver and of the host's init */
 static void read_line(const char *line, struct run *r)
 {
-	static const char * const kinds[] = { "unmap ", "stale ", "tlbi ", "done ", "window ", "idr0 " };
+	static const char * const kinds[] = {
+		"unmap ", "stale ", "tlbi ", "done ", "window ", "idr0 ",
+	};
 	unsigned long ret = 1;
 	const char *at;
 	size_t i;
@@ -284,13 +286,15 @@ static void judge(const struct run *r, bool share, bool btm, bool quiet, bool id
 
 	result(r->done, "guest: its driver comes to the end");
 	result(r->unmaps && !r->lost, "guest: %lu of %lu DMA writes lost", r->lost, r->unmaps);
-	result(r->stale_of && !r->stale, "guest: %lu of %lu DMA writes after an unmap stale", r->stale,
-	       r->stale_of);
+	result(r->stale_of && !r->stale, "guest: %lu of %lu DMA writes after an unmap stale",
+	       r->stale, r->stale_of);
 	result(r->before && r->cleared, "guest: a PTE without an invalidation stays cached");
-	result(r->after == !btm, "guest: its TLBI %s the device", btm ? "reaches" : "does not reach");
+	result(r->after == !btm, "guest: its TLBI %s the device",
+	       btm ? "reaches" : "does not reach");
 	result(kvm > 0 && smmu > 0 && (kvm == smmu) == share,
 	       "vmid: %d of the device is %sthe VM's, %d", smmu, share ? "" : "not ", kvm);
-	result(!!(r->idr0 & IDR0_BTM) == idr, "idr0: %#lx of the virtual SMMU has BTM %d", r->idr0, idr);
+	result(!!(r->idr0 & IDR0_BTM) == idr, "idr0: %#lx of the virtual SMMU has BTM %d", r->idr0,
+	       idr);
 	if (quiet) {
 		result(!r->commands && !r->writes && !r->reads && !r->ioctls && !r->host_commands,
 		       "unmap: no command and no register access");
@@ -309,10 +313,11 @@ static double each(const struct run *r, unsigned long n)
 
 static void row(const char *name, const struct run *r)
 {
-	printf("# row %-16s | %5d %5d | %-7s %4lu %4lu | %5.2f %5.2f %5.2f %5.2f | %5.2f %5.2f | %5.2f %s\n",
-	       name, only(&r->kvm), only(&r->smmu), r->after ? "lands" : "refused", r->lost, r->stale,
-	       each(r, r->exits), each(r, r->writes + r->reads), each(r, r->commands),
-	       each(r, r->ioctls), each(r, r->host_commands), each(r, r->host_writes),
+	printf("# row %-12s | %5d %5d | %-7s %4lu %5lu ", name, only(&r->kvm), only(&r->smmu),
+	       r->after ? "lands" : "refused", r->lost, r->stale);
+	printf("| %5.2f %5.2f %5.2f %5.2f ", each(r, r->exits), each(r, r->writes + r->reads),
+	       each(r, r->commands), each(r, r->ioctls));
+	printf("| %5.2f %5.2f | %5.2f %s\n", each(r, r->host_commands), each(r, r->host_writes),
 	       each(r, r->tlbis), r->tlbi);
 }
 

@@ -197,9 +197,9 @@ static void run_vmm(unsigned int limit)
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		say("fork");
 	else if (WIFSIGNALED(status))
-		printf("vmm: end signal=%d\n", WTERMSIG(status));
+		printf("\nvmm: end signal=%d\n", WTERMSIG(status));
 	else
-		printf("vmm: end exit=%d\n", WEXITSTATUS(status));
+		printf("\nvmm: end exit=%d\n", WEXITSTATUS(status));
 }
 
 /* What the VMM traces, and under which name it is counted */
