@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check [-sbci] [-e TEXT] [-x TEXT] NAME DIR: what a run of the VMM test has shown in console.log,
+ * check [-sbcik] [-e TEXT] [-x TEXT] NAME DIR: what a run of the VMM test has shown in console.log,
  * trace.log and status below DIR, as a KTAP subtest; with a line "# row ..." for the table.
  *
  *	-s	the VMM must get the VM's VMID for the device
@@ -8,6 +8,7 @@
  *	-c	the guest must need no command for an unmap
  *	-i	the guest must see IDR0.BTM
  *	-e TEXT	it is no VMM but the example of Documentation/uapi.rst, and must print this
+ *	-k	the VMM must be killed, in the middle
  *	-x TEXT	the VMM must not start, and say this
  */
 #include <stdarg.h>
@@ -33,6 +34,11 @@ struct vmids {
  * @ended: the VMM ended by itself
  * @off: so did the emulator of the host
  * @refused: it gave up at the start, and said why
+ * @killed: it was killed
+ * @left_known: the kernel tells what is left; the unpatched one does not
+ * @left_pins: pins of KVM's VMIDs that are left, as an unsigned number
+ * @left_vmids: VMIDs of the SMMU that are left
+ * @pins: pins that were taken
  * @splat: the kernel of the host complained
  * @unmaps: how many were counted
  * @lost: DMA before the unmap that did not arrive
@@ -57,7 +63,8 @@ struct vmids {
  * @smmu: VMIDs of the nested TLB entries
  */
 struct run {
-	bool ended, off, splat, refused;
+	bool ended, off, splat, refused, killed, left_known;
+	unsigned long left_pins, left_vmids, pins;
 	unsigned long unmaps, lost, stale_of, stale;
 	unsigned long before, cleared, after;
 	unsigned long done, idr0;
@@ -124,7 +131,7 @@ static void read_window(const char *line, struct run *r)
 static void read_line(const char *line, struct run *r)
 {
 	static const char * const kinds[] = {
-		"unmap ", "stale ", "tlbi ", "done ", "window ", "idr0 ",
+		"unmap ", "stale ", "tlbi ", "done ", "window ", "idr0 ", "left ",
 	};
 	unsigned long ret = 1;
 	const char *at;
@@ -163,6 +170,12 @@ static void read_line(const char *line, struct run *r)
 		break;
 	case 5:
 		r->idr0 = strtoul(at + strlen("idr0 "), NULL, 0);
+		break;
+	case 6:
+		r->left_known = true;
+		field(at, "pins", &r->left_pins);
+		field(at, "vmids", &r->left_vmids);
+		field(at, "taken", &r->pins);
 		break;
 	}
 }
@@ -206,6 +219,7 @@ static void read_console(const char *dir, const char *refusal, struct run *r)
 		r->refused |= refusal && strstr(line, refusal);
 		sscanf(line, "example: %63s", r->example);
 		r->ended |= !strncmp(line, "vmm: end exit=0", strlen("vmm: end exit=0"));
+		r->killed |= !strncmp(line, "vmm: end signal=9", strlen("vmm: end signal=9"));
 		if (is_splat(line)) {
 			r->splat = true;
 			printf("    # %s", line);
@@ -273,11 +287,20 @@ static int only(const struct vmids *set)
 	return set->n == 1 ? set->vmid[0] : -1;
 }
 
-static void judge_ends(const struct run *r, bool refused)
+static void judge_ends(const struct run *r, bool ends)
 {
-	result(r->ended == !refused && r->off, "host: the VMM %s, and the host powers off",
-	       refused ? "gives up" : "ends");
+	result(r->ended == ends && r->off, "host: the VMM %s, and the host powers off",
+	       ends ? "ends" : "does not end by itself");
 	result(!r->splat, "host: no panic, BUG or WARNING");
+}
+
+/* @share: a pin must have been taken */
+static void judge_left(const struct run *r, bool share)
+{
+	if (!r->left_known && !share)
+		return;
+	result(r->left_known && !r->left_pins && !r->left_vmids && !!r->pins == share,
+	       "host: of %lu pins and of the SMMU's VMIDs none is left", r->pins);
 }
 
 static void judge(const struct run *r, bool share, bool btm, bool quiet, bool idr)
@@ -323,16 +346,17 @@ static void row(const char *name, const struct run *r)
 
 int main(int argc, char **argv)
 {
-	bool share = false, btm = false, quiet = false, idr = false;
+	bool share = false, btm = false, quiet = false, idr = false, killed = false;
 	const char *example = NULL, *refusal = NULL;
 	static struct run r;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "sbcie:x:")) != -1) {
+	while ((opt = getopt(argc, argv, "sbcike:x:")) != -1) {
 		share |= opt == 's';
 		btm |= opt == 'b';
 		quiet |= opt == 'c';
 		idr |= opt == 'i';
+		killed |= opt == 'k';
 		if (opt == 'e')
 			example = optarg;
 		if (opt == 'x')
@@ -341,19 +365,23 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (argc - optind != 2) {
-		fprintf(stderr, "usage: %s [-sbci] [-e TEXT] [-x TEXT] NAME DIR\n", argv[0]);
+		fprintf(stderr, "usage: %s [-sbcik] [-e TEXT] [-x TEXT] NAME DIR\n", argv[0]);
 		return 2;
 	}
 	printf("    KTAP version 1\n    # Subtest: %s\n", argv[optind]);
 	read_console(argv[optind + 1], refusal, &r);
-	judge_ends(&r, refusal);
-	if (refusal) {
+	judge_ends(&r, !refusal && !killed);
+	if (killed) {
+		result(r.killed, "vmm: killed in the middle of an unmap");
+		judge_left(&r, share);
+	} else if (refusal) {
 		result(r.refused, "vmm: %s", refusal);
 	} else if (example) {
 		result(!strcmp(r.example, example), "example: got %s", r.example);
 	} else {
 		read_events(argv[optind + 1], &r);
 		judge(&r, share, btm, quiet, idr);
+		judge_left(&r, share);
 		row(argv[optind], &r);
 	}
 	printf("    1..%u\n", tests);

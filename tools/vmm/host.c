@@ -2,9 +2,10 @@
 /*
  * /init of the emulated host that runs a VMM: hands the test devices to VFIO, lets other VMs take
  * VMIDs, runs the program that /vmm/args names, says what the VMM's trace has between the guest's
- * marks, and powers the machine off.
+ * marks and what the VMM has left behind, and powers the machine off.
  *
  *	vmm.others=N	how many VMs come and go before
+ *	vmm.kill=N	kill the VMM in the middle of the guest's Nth unmap
  *	vmm.limit=N	seconds until the VMM is killed
  */
 #include <dirent.h>
@@ -32,6 +33,9 @@
 #define TESTDEV		0x1b360005u
 #define TRACE		"/tmp/trace"
 #define PRELOAD		"/vmm/preload.so"
+#define TRACEFS		"/sys/kernel/tracing"
+#define SMMU_DEBUGFS	"/sys/kernel/debug/arm-smmu-v3"
+#define LEFT_TRIES	50	/* a tenth of a second each */
 #define MAX_ARGS	64
 #define PAGE		4096
 #define GPA_CODE	0x40000000ul
@@ -174,7 +178,32 @@ static void read_args(char *text, char **args)
 	args[n] = NULL;
 }
 
-static void run_vmm(unsigned int limit)
+/* Wait until the guest has begun its Nth unmap; false if the VMM has ended before */
+static bool wait_for_unmap(pid_t pid, unsigned long n)
+{
+	char line[512];
+	FILE *f = NULL;
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT);
+		if (info.si_pid)
+			return false;
+		f = f ? f : fopen(TRACE, "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (strstr(line, "@0x3c, 0x11,") && !--n) {
+				fclose(f);
+				return true;
+			}
+		}
+		if (f)
+			clearerr(f);
+		usleep(1000);
+	}
+}
+
+static void run_vmm(unsigned int limit, unsigned long kill_at)
 {
 	static char text[8192];
 	static char *args[MAX_ARGS];
@@ -194,12 +223,78 @@ static void run_vmm(unsigned int limit)
 		say(args[0] ? args[0] : "/vmm/args");
 		_exit(127);
 	}
+	if (pid > 0 && kill_at && wait_for_unmap(pid, kill_at))
+		kill(pid, SIGKILL);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		say("fork");
 	else if (WIFSIGNALED(status))
 		printf("\nvmm: end signal=%d\n", WTERMSIG(status));
 	else
 		printf("\nvmm: end exit=%d\n", WEXITSTATUS(status));
+}
+
+/* Lines of a file that have a text; -1 if there is no such file */
+static int count_lines(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "r");
+	char line[512];
+	int n = 0;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		n += !!strstr(line, text);
+	fclose(f);
+	return n;
+}
+
+/* How many VMIDs the SMMU has in use; -1 without the series */
+static int count_vmids(void)
+{
+	DIR *dir = opendir(SMMU_DEBUGFS);
+	struct dirent *e;
+	char path[300];
+	int n = -1;
+
+	while (dir && n < 0 && (e = readdir(dir))) {
+		snprintf(path, sizeof(path), SMMU_DEBUGFS "/%.64s/vmids", e->d_name);
+		n = count_lines(path, "\n");
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* The pins of KVM's VMIDs that were taken and not given back */
+static int count_pins(void)
+{
+	return count_lines(TRACEFS "/trace", " kvm_vmid_pin: ") -
+	       count_lines(TRACEFS "/trace", " kvm_vmid_unpin: ");
+}
+
+static void watch_pins(void)
+{
+	if (count_vmids() < 0)
+		return;
+	mount("trace", TRACEFS, "tracefs", 0, NULL);
+	write_file(TRACEFS "/events/kvm/kvm_vmid_pin/enable", "1");
+	write_file(TRACEFS "/events/kvm/kvm_vmid_unpin/enable", "1");
+}
+
+/* The end of a VM takes a moment after that of its process */
+static void say_left(int vmids_before)
+{
+	int tries = LEFT_TRIES, pins, vmids;
+
+	if (vmids_before < 0)
+		return;
+	do {
+		usleep(100000);
+		pins = count_pins();
+		vmids = count_vmids() - vmids_before;
+	} while ((pins || vmids) && --tries);
+	printf("vmm: left pins=%d vmids=%d of pins taken=%d\n", pins, vmids,
+	       count_lines(TRACEFS "/trace", " kvm_vmid_pin: "));
 }
 
 /* What the VMM traces, and under which name it is counted */
@@ -279,13 +374,16 @@ static void read_trace(void)
 
 int main(void)
 {
+	int vmids;
+
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
 	mkdir("/tmp", 0755);
 	mkdir("/dev", 0755);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL) || mount("proc", "/proc", "proc", 0, NULL) ||
-	    mount("sys", "/sys", "sysfs", 0, NULL) || mount("tmp", "/tmp", "tmpfs", 0, NULL))
+	    mount("sys", "/sys", "sysfs", 0, NULL) || mount("tmp", "/tmp", "tmpfs", 0, NULL) ||
+	    mount("debug", "/sys/kernel/debug", "debugfs", 0, NULL))
 		say("mount");
 	read_file("/proc/cmdline", cmdline, sizeof(cmdline));
 	if (access("/dev/iommu", F_OK))
@@ -293,8 +391,11 @@ int main(void)
 
 	find_devices();
 	run_others(param("vmm.others=", 37));
-	run_vmm(param("vmm.limit=", 100));
+	vmids = count_vmids();
+	watch_pins();
+	run_vmm(param("vmm.limit=", 100), param("vmm.kill=", 0));
 	read_trace();
+	say_left(vmids);
 	fflush(stdout);
 	sync();
 	reboot(RB_POWER_OFF);
