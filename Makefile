@@ -20,6 +20,7 @@ help: ## list the targets
 .PHONY: demo
 demo: kernel kernel-base qemu ## run VMs on both kernels and show what the series does
 	@env -u KTREE tools/e2e/demo/run demo
+	@[ ! -f build/results/vmm-all.ktap ] || scripts/vmm-table
 
 .PHONY: check
 check: ## everything that CI runs; ends with the totals
@@ -83,6 +84,12 @@ e2e-debug: kernel-debug qemu ## run it with KASAN, lockdep, DEBUG_OBJECTS and km
 storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
 	@scripts/suite $@ $(call e2e_on,kcsan) -T 600 \
 		-a 'e2e.slow=10 e2e.ops=60000 kcsan.skip_watch=20' storm storm-off
+
+.PHONY: vmm
+vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
+	@scripts/deps ninja-build pkgconf python3-pip python3-venv
+	@scripts/suite vmm-all scripts/vmm
+	@scripts/vmm-table
 
 .PHONY: selftests
 selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
@@ -155,9 +162,11 @@ suite-vmid-race: tree
 suite-model:
 	@scripts/suite model tools/model/run
 
-.PHONY: suite-e2e suite-selftests suite-bisect suite-modules
+.PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules
 suite-e2e: kernel kernel-base qemu
 	@scripts/suite e2e tools/e2e/run
+suite-vmm: kernel kernel-base qemu
+	@scripts/suite vmm scripts/vmm btm btm-asked example-base example
 suite-selftests: kernel kernel-base qemu
 	@scripts/suite selftests scripts/selftests
 suite-bisect: tree

@@ -33,7 +33,8 @@ private_apt()
 		-o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=- \
 		-o APT::Sandbox::User="$(id -un)" \
 		-o APT::Default-Release=trixie-backports \
-		-o APT::Install-Recommends=false "$@"
+		-o APT::Install-Recommends=false ${apt_arch:+-o APT::Architecture="$apt_arch"
+		-o APT::Architectures="$apt_arch"} "$@"
 }
 
 # The lists, from the first mirror that has the suites.
@@ -51,7 +52,7 @@ apt_lists()
 		done >"$apt_dir/sources.list"
 		private_apt apt-get --error-on=any -q update && return 0
 	done
-	say "no mirror in apt's configuration answers for trixie-backports"
+	say "no mirror in apt's configuration answers for trixie-backports${apt_arch:+ on $apt_arch}"
 	return 1
 }
 

@@ -59,10 +59,10 @@ needs()
 	[ ! -f "$top/patches/needs" ] || sed -n "s/^$1:[[:space:]]*//p" "$top/patches/needs"
 }
 
-# patch_files DIR: all that are in it, patches/ or what export has written
+# patch_files DIR: the kernel's that are in it, patches/ or what export has written
 patch_files()
 {
-	(cd "$1" && find . -name '*.patch' | sed 's,^\./,,' | sort) 2>/dev/null
+	(cd "$1" && find . -name qemu -prune -o -name '*.patch' -print | sed 's,^\./,,' | sort) 2>/dev/null
 }
 
 # touches REPO A B FILTER: the paths that differ, of the kind in FILTER
