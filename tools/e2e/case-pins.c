@@ -7,6 +7,7 @@
  *
  * For CPUs with 8-bit VMIDs.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <unistd.h>
 
