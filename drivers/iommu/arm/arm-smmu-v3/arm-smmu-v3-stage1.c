@@ -12,7 +12,7 @@
 #include "arm-smmu-v3.h"
 
 #define CREATE_TRACE_POINTS
-#include "trace-stage1.h"
+#include "trace_stage1.h"
 
 #ifdef CONFIG_DEBUG_FS
 static void arm_smmu_show_devices(struct seq_file *s,

@@ -36,5 +36,5 @@ TRACE_EVENT(arm_smmu_stage1_attach,
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE trace-stage1
+#define TRACE_INCLUDE_FILE trace_stage1
 #include <trace/define_trace.h>
