@@ -1984,7 +1984,7 @@ static void vt_renumber(struct kunit *test)
 	struct arm_smmu_invs *want = arm_smmu_invs_alloc(8);
 	struct arm_smmu_vmid vmid = { .smmu = smmus, .id = 7 };
 	struct arm_smmu_invs *got;
-	unsigned int keep;
+	unsigned int keep, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, smmus);
 	KUNIT_ASSERT_NOT_NULL(test, invs);
@@ -2032,6 +2032,18 @@ static void vt_renumber(struct kunit *test)
 	got = arm_smmu_invs_renumber(invs, &vmid, 250, true);
 	KUNIT_ASSERT_NOT_NULL(test, got);
 	KUNIT_EXPECT_FALSE(test, got->has_ats);
+	kfree(got);
+
+	/* A number that was dirty can be there twice */
+	for (i = 0; i != 4; i++)
+		vt_set_inv(invs, i, &smmus[0],
+			   i < 2 ? INV_TYPE_S2_VMID : INV_TYPE_S2_VMID_S1_CLEAR,
+			   7, 1);
+	invs->num_trashes = 0;
+	got = arm_smmu_invs_renumber(invs, &vmid, 250, true);
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	KUNIT_EXPECT_EQ(test, got->num_invs, 8);
+	KUNIT_EXPECT_GE(test, got->max_invs, got->num_invs);
 	kfree(got);
 }
 

@@ -64,7 +64,8 @@ static void arm_smmu_debugfs_remove(void *dir)
  *
  * Nothing depends on it, so there is no failure to report.
  *
- * Return: the directory of the SMMU, for further files.
+ * Return: the directory of the SMMU, for further files, or an ERR_PTR, with which
+ * debugfs makes none.
  */
 struct dentry *arm_smmu_debugfs_add(struct arm_smmu_device *smmu)
 {
@@ -72,7 +73,8 @@ struct dentry *arm_smmu_debugfs_add(struct arm_smmu_device *smmu)
 
 	dir = debugfs_create_dir(dev_name(smmu->dev), arm_smmu_debugfs_root);
 	debugfs_create_file("vmids", 0400, dir, smmu, &arm_smmu_vmids_fops);
-	devm_add_action_or_reset(smmu->dev, arm_smmu_debugfs_remove, dir);
+	if (devm_add_action_or_reset(smmu->dev, arm_smmu_debugfs_remove, dir))
+		return ERR_PTR(-ENOMEM);
 	return dir;
 }
 
