@@ -44,8 +44,11 @@ static int pin_one(int fd, struct dev *d, struct guest *mem, struct vm *vm)
 	s2 = hwpt_alloc_parent(fd, d->id, mem->ioas);
 	must(s2 > 0, "stage 2: %d", s2);
 	id = viommu_ask(fd, d->id, s2, E2E_SHARE_VMID, &out);
-	if (id < 0)
+	if (id < 0) {
+		/* An SMMU with 8 bits has none to spare */
+		must(!iommufd_destroy(fd, s2), "destroy the stage 2");
 		return id;
+	}
 	dev_close(d);
 	vm_close(vm);
 	return id;
