@@ -76,6 +76,10 @@ e2e_on = tools/e2e/run -t patched -k build/arm64-$(1)/arch/arm64/boot/Image -o b
 e2e-modules: kernel-modules qemu ## run it with the drivers as modules, unloaded and loaded again
 	@scripts/suite $@ $(call e2e_on,modules) -M tools/e2e/matrix-modules
 
+.PHONY: e2e-nested
+e2e-nested: kernel kernel-base qemu ## run its VMs that have an EL2, which takes minutes
+	@scripts/suite $@ tools/e2e/run -T 600 -o build/$@ -M tools/e2e/matrix-nested
+
 .PHONY: e2e-debug
 e2e-debug: kernel-debug qemu ## run it with KASAN, lockdep, DEBUG_OBJECTS and kmemleak
 	@scripts/suite $@ $(call e2e_on,debug) -T 600 -a 'e2e.slow=10 e2e.ops=20000'
