@@ -88,7 +88,7 @@ static void test_order(void)
 	add(&b, "3");
 	result(!applied[0], "a TLBI alone does nothing");
 	pending_complete(&a, DSB_ISH, 1, 0, apply);
-	result(!strcmp(applied, "12") && b.n == 1, "a DSB completes those of its own CPU, in order");
+	result(!strcmp(applied, "12") && b.n == 1, "a DSB completes its own CPU's, in order");
 	for (i = 0; i < 1000; i++)
 		add(&b, "4");
 	result(pending_complete(&b, DSB_ISH, 1, 0, apply) == 1001 && !b.n, "any number of TLBIs");

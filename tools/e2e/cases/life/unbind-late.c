@@ -71,8 +71,6 @@ static void late_start(struct late *l)
 	struct pollfd pfd = { .events = POLLIN };
 
 	l->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (l->uffd < 0 && errno == ENOSYS)
-		skip("a kernel with userfaultfd is needed");
 	must(l->uffd >= 0 && !ioctl(l->uffd, UFFDIO_API, &api), "userfaultfd");
 	l->data = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

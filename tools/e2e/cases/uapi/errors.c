@@ -381,7 +381,7 @@ void check_width(struct run *r)
 {
 	int smmu, small, large;
 	struct span d, t, l;
-	bool found;
+	bool found, ok;
 
 	found = step(r, STEP_WIDTH_LARGE_TLBI, &l) &&
 		step(r, STEP_WIDTH_DMA, &d) && step(r, STEP_WIDTH_TLBI, &t);
@@ -391,8 +391,8 @@ void check_width(struct run *r)
 	small = guest_vmid(&t);
 	large = guest_vmid(&l);
 	rule(r, large >= SMMU8_VMIDS, "uapi-width: the other VM has VMID %d", large);
-	rule(r, smmu > 0 && small > 0 && small < SMMU8_VMIDS &&
-		(smmu == small) == r->share,
-	     "uapi-width: SMMU %d and KVM %d", smmu, small);
+	ok = smmu > 0 && small > 0 && small < SMMU8_VMIDS &&
+	     (smmu == small) == r->share;
+	rule(r, ok, "uapi-width: SMMU %d and KVM %d", smmu, small);
 }
 #endif
