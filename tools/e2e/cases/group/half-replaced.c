@@ -172,7 +172,11 @@ void case_half_replaced(void)
 
 	must(devs_pair(&a, &b), "a device with two functions");
 	allow_warning("__iommu_group_set_domain_internal");
-	allow_warning("arm_smmu_invs_unref");
+	/* 7.3 misses the entry in the array, where the compiler has it inline or not */
+	if (!e2e.patched) {
+		allow_warning("arm_smmu_invs_unref");
+		allow_warning("arm_smmu_install_old_domain_invs");
+	}
 	usage_read(&before);
 	guest_init(&old, fd, with_vm);
 	guest_init(&new, fd, false);
