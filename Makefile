@@ -78,7 +78,8 @@ e2e-modules: kernel-modules qemu ## run it with the drivers as modules, unloaded
 
 .PHONY: e2e-nested
 e2e-nested: kernel kernel-base qemu ## run its VMs that have an EL2, which takes minutes
-	@scripts/suite $@ tools/e2e/run -T 600 -o build/$@ -M tools/e2e/matrix-nested
+	@scripts/suite $@ tools/e2e/run -T 600 -a 'e2e.slow=5' -o build/$@ \
+		-M tools/e2e/matrix-nested
 
 .PHONY: e2e-debug
 e2e-debug: kernel-debug qemu ## run it with KASAN, lockdep, DEBUG_OBJECTS and kmemleak
