@@ -172,7 +172,7 @@ void case_half_replaced(void)
 
 	must(devs_pair(&a, &b), "a device with two functions");
 	allow_warning("__iommu_group_set_domain_internal");
-	/* 7.3 misses the entry in the array, where the compiler has it inline or not */
+	/* 7.3 warns of the entry that is not in the array, inlined or not */
 	if (!e2e.patched) {
 		allow_warning("arm_smmu_invs_unref");
 		allow_warning("arm_smmu_install_old_domain_invs");
