@@ -34,7 +34,7 @@
 #define TRACE		"/tmp/trace"
 #define PRELOAD		"/vmm/preload.so"
 #define TRACEFS		"/sys/kernel/tracing"
-#define SMMU_DEBUGFS	"/sys/kernel/debug/arm-smmu-v3"
+#define SMMU_DEBUGFS	"/sys/kernel/debug/iommu/arm-smmu-v3"
 #define LEFT_TRIES	50	/* a tenth of a second each */
 #define MAX_ARGS	64
 #define PAGE		4096

@@ -173,7 +173,7 @@ static void read_ranges(uint32_t num)
 	char buf[4096];
 	int file;
 
-	if (glob("/sys/kernel/debug/iommufd/*/pasids", 0, NULL, &found))
+	if (glob("/sys/kernel/debug/iommu/iommufd/*/pasids", 0, NULL, &found))
 		return;
 	file = open(found.gl_pathv[0], O_RDONLY);
 	if (file < 0)

@@ -18,7 +18,7 @@
 #include "sysfs.h"
 #include "usage.h"
 
-#define DEBUGFS		"/sys/kernel/debug/arm-smmu-v3"
+#define DEBUGFS		"/sys/kernel/debug/iommu/arm-smmu-v3"
 #define TRACEFS		"/sys/kernel/tracing"
 #define TRACED_PIN	"kvm_vmid_pin: vmid "
 #define TRACED_UNPIN	"kvm_vmid_unpin: vmid "
@@ -97,6 +97,20 @@ unsigned int usage_pinned(void)
 	return pinned;
 }
 
+bool vmid_row_parse(const char *line, struct vmid_row *row)
+{
+	int names = 0;
+
+	if (sscanf(line, "%u %15s %15s %u %7s %*s%n", &row->id, row->kind,
+		   row->state, &row->users, row->vsmmu, &names) != 5 || !names)
+		return false;
+	snprintf(row->names, sizeof(row->names), "%s", line + names);
+	row->devices = 0;
+	for (names = 0; row->names[names]; names++)
+		row->devices += row->names[names] == ' ';
+	return true;
+}
+
 static int cmp_rows(const void *a, const void *b)
 {
 	return strcmp(a, b);
@@ -104,8 +118,8 @@ static int cmp_rows(const void *a, const void *b)
 
 void usage_read(struct usage *u)
 {
-	char line[256], kind[16], state[16], vsmmu[8];
-	unsigned int id, users, devices;
+	struct vmid_row row;
+	char line[512];
 	FILE *f;
 
 	memset(u, 0, sizeof(*u));
@@ -114,14 +128,13 @@ void usage_read(struct usage *u)
 	f = smmu_debugfs_open("vmids");
 	must(f, "the VMIDs in debugfs");
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%u %15s %15s %u %u %7s", &id, kind, state,
-			   &users, &devices, vsmmu) != 6)
+		if (!vmid_row_parse(line, &row))
 			continue;
-		must(id < MAX_VMIDS && u->vmids < MAX_ROWS, "VMID %u", id);
-		u->taken[id] = true;
+		must(row.id < MAX_VMIDS && u->vmids < MAX_ROWS, "VMID %u", row.id);
+		u->taken[row.id] = true;
 		snprintf(u->row[u->vmids++], sizeof(u->row[0]),
-			 "%.7s %.5s %u %u %.3s", kind, state, users, devices,
-			 vsmmu);
+			 "%.7s %.5s %u %u %.3s", row.kind, row.state, row.users,
+			 row.devices, row.vsmmu);
 	}
 	fclose(f);
 	qsort(u->row, u->vmids, sizeof(u->row[0]), cmp_rows);

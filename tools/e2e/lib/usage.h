@@ -24,6 +24,28 @@ struct usage {
 	int pins;
 };
 
+/**
+ * struct vmid_row - what debugfs says of a VMID
+ * @id: the number
+ * @kind: "shared" or "private"
+ * @state: "ok" or "dirty"
+ * @users: how many users it has
+ * @vsmmu: "yes" if a vSMMU has it, else "no"
+ * @devices: how many devices are attached under it
+ * @names: those devices, each behind a space
+ */
+struct vmid_row {
+	unsigned int id;
+	char kind[16];
+	char state[16];
+	unsigned int users;
+	char vsmmu[8];
+	unsigned int devices;
+	char names[512];
+};
+
+/* False if it is not a line of a VMID */
+bool vmid_row_parse(const char *line, struct vmid_row *row);
 /* A file of the SMMU's in debugfs, NULL if there is none */
 FILE *smmu_debugfs_open(const char *name);
 void usage_read(struct usage *u);

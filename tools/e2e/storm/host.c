@@ -53,21 +53,20 @@ struct vmids {
 
 static void vmids_read(struct vmids *v)
 {
-	unsigned int id, users, devices;
-	char line[256], kind[16], state[16];
 	FILE *f = smmu_debugfs_open("vmids");
+	struct vmid_row row;
+	char line[512];
 
 	memset(v, 0, sizeof(*v));
 	if (!f)
 		return;
 	v->known = true;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%u %15s %15s %u %u", &id, kind, state, &users,
-			   &devices) != 5 || id > 65535)
+		if (!vmid_row_parse(line, &row) || row.id > 65535)
 			continue;
 		v->num++;
-		v->shared[id] = !strcmp(kind, "shared");
-		v->devices[id] = devices;
+		v->shared[row.id] = !strcmp(row.kind, "shared");
+		v->devices[row.id] = row.devices;
 	}
 	fclose(f);
 }

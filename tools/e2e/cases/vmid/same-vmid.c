@@ -20,6 +20,28 @@ E2E_CASE(same_vmid, 1, "same-vmid", SAME_VMID_STEPS, .needs = NEEDS_KVM);
 #ifdef E2E_INIT
 #include "e2e.h"
 
+/* debugfs names the device beside the VMID that it is attached under */
+static void check_debugfs(const struct dev *d, const char *kind)
+{
+	FILE *f = smmu_debugfs_open("vmids");
+	struct vmid_row row;
+	unsigned int found = 0;
+	bool right = false;
+	char line[512];
+
+	if (!e2e.patched)
+		return;
+	must(f, "the VMIDs in debugfs");
+	while (fgets(line, sizeof(line), f)) {
+		if (!vmid_row_parse(line, &row) || !strstr(row.names, d->bdf))
+			continue;
+		found++;
+		right = !strcmp(row.kind, kind);
+	}
+	fclose(f);
+	check(found == 1 && right, "debugfs has %s under a %s VMID", d->bdf, kind);
+}
+
 void case_same_vmid(void)
 {
 	struct dev *d = &testdev[0];
@@ -35,11 +57,13 @@ void case_same_vmid(void)
 	s2 = hwpt_alloc_parent(fd, d->id, g.ioas);
 	must(s2 > 0, "stage 2");
 	must(!dev_attach(d, s2), "attach to stage 2");
+	check_debugfs(d, "private");
 	vsmmu_init(&v, &g, d, s2, &g.s1, ask_flags());
 	check(v.out_flags == flags_expected(), "reported: %#x, expected %#x",
 	      v.out_flags, flags_expected());
 
 	must(!dev_attach(d, v.trans), "attach to nested translate");
+	check_debugfs(d, v.out_flags ? "shared" : "private");
 	mark(STEP_SAME_VMID_TRANS_DMA);
 	check(dma_lands(&g, d) == 'A', "translated DMA lands in its page");
 	mark(STEP_SAME_VMID_TRANS_TLBI);
