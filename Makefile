@@ -122,6 +122,11 @@ bench-pasid: kernel kernel-base suite-kunit-arm64 ## measure what an attached PA
 .PHONY: lint
 lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
 
+.PHONY: htmldocs
+htmldocs: tree ## build the pages of the kernel's documentation that the series changes
+	@scripts/htmldocs
+	@echo build/htmldocs/html/index.html
+
 .PHONY: bisect
 bisect: tree qemu ## build and run each commit of the series
 	@scripts/suite bisect-run scripts/bisect run

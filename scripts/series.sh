@@ -77,7 +77,7 @@ kernel_files()
 	local dir
 
 	cd "$top" || return
-	for dir in drivers include kunit; do
-		[ ! -d $dir ] || find $dir -name '*.[chS]'
+	for dir in drivers include kunit linux; do
+		[ ! -d $dir ] || find $dir -name '*.[chS]' -o -path 'linux/*' -type f
 	done | sort
 }
