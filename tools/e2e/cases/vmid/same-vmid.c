@@ -4,6 +4,7 @@
  * that VM's own TLBIs, for translating and for bypassing nested streams. The
  * numbers themselves are only in the trace; here, DMA must land.
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "case.h"
