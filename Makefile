@@ -132,7 +132,7 @@ bisect: tree qemu ## build and run each commit of the series
 	@scripts/suite bisect-run scripts/bisect run
 
 .PHONY: model
-model: ## search a model of KVM's VMIDs with spin, at most five minutes
+model: ## search the models with spin, at most five minutes
 	@scripts/suite model-long tools/model/run long
 
 .PHONY: modules
