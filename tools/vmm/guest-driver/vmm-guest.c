@@ -12,6 +12,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/string.h>
 #include <asm/tlbflush.h>
@@ -31,16 +32,16 @@
 #define TD_ATTRS_NS	0xa	/* non-secure, the attributes are valid */
 #define TD_DMA_VALUE	0x12345678
 
-static unsigned int count = 100;
-module_param(count, uint, 0444);
-MODULE_PARM_DESC(count, "how many unmaps");
-
 struct td {
 	struct pci_dev *pdev;
 	void __iomem *bar;
 	struct page *page;
 	dma_addr_t iova;
 };
+
+/* The one device there is, and who uses it */
+static struct td *only_td;
+static DEFINE_MUTEX(td_lock);
 
 static void mark(struct td *td, u8 window)
 {
@@ -88,7 +89,7 @@ static void td_unmap(struct td *td)
 }
 
 /* What an unmap costs: no DMA is refused in this one, as a fault has a cost of its own. */
-static int count_unmaps(struct td *td)
+static int count_unmaps(struct td *td, unsigned int count)
 {
 	unsigned int i, lost = 0;
 	int ret;
@@ -108,7 +109,7 @@ static int count_unmaps(struct td *td)
 }
 
 /* What an unmap does */
-static int try_unmaps(struct td *td)
+static int try_unmaps(struct td *td, unsigned int count)
 {
 	unsigned int i, lost = 0, stale = 0;
 	int ret;
@@ -165,29 +166,111 @@ static int try_tlbi(struct td *td)
 	return 0;
 }
 
-static int td_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+/* One DMA that is refused, and where to */
+static int try_fault(struct td *td)
 {
-	struct td td = { .pdev = pdev };
+	bool landed;
 	int ret;
 
+	ret = td_map(td);
+	if (ret)
+		return ret;
+	td_unmap(td);
+	/* Before the SMMU driver tells of it, for whoever compares the two */
+	pr_info("refused iova=%#llx\n", td->iova);
+	landed = dma_lands(td);
+	__free_page(td->page);
+	return landed ? -EIO : 0;
+}
+
+/* Parameter "run": do it all, with so many unmaps */
+static int set_run(const char *val, const struct kernel_param *kp)
+{
+	unsigned int count;
+	int ret;
+
+	ret = kstrtouint(val, 0, &count);
+	if (ret)
+		return ret;
+
+	guard(mutex)(&td_lock);
+	if (!only_td)
+		return -ENODEV;
+	ret = count_unmaps(only_td, count);
+	if (!ret)
+		ret = try_tlbi(only_td);
+	if (!ret)
+		ret = try_unmaps(only_td, count);
+	pr_info("done %s ret=%d\n", pci_name(only_td->pdev), ret);
+	return ret;
+}
+
+/* Parameter "fault": what is written does not matter */
+static int set_fault(const char *val, const struct kernel_param *kp)
+{
+	guard(mutex)(&td_lock);
+	return only_td ? try_fault(only_td) : -ENODEV;
+}
+
+/* Parameter "mark": begin a window */
+static int set_mark(const char *val, const struct kernel_param *kp)
+{
+	u8 window;
+	int ret;
+
+	ret = kstrtou8(val, 0, &window);
+	if (ret)
+		return ret;
+
+	guard(mutex)(&td_lock);
+	if (!only_td)
+		return -ENODEV;
+	mark(only_td, window);
+	return 0;
+}
+
+static const struct kernel_param_ops run_ops = { .set = set_run };
+static const struct kernel_param_ops fault_ops = { .set = set_fault };
+static const struct kernel_param_ops mark_ops = { .set = set_mark };
+
+module_param_cb(run, &run_ops, NULL, 0200);
+MODULE_PARM_DESC(run, "map, DMA and unmap so many pages");
+module_param_cb(fault, &fault_ops, NULL, 0200);
+MODULE_PARM_DESC(fault, "DMA to a page that is not mapped");
+module_param_cb(mark, &mark_ops, NULL, 0200);
+MODULE_PARM_DESC(mark, "begin a window");
+
+static int td_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct td *td;
+	int ret;
+
+	td = devm_kzalloc(&pdev->dev, sizeof(*td), GFP_KERNEL);
+	if (!td)
+		return -ENOMEM;
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		return ret;
-	td.bar = pcim_iomap(pdev, 0, 0);
-	if (!td.bar)
+	td->pdev = pdev;
+	td->bar = pcim_iomap(pdev, 0, 0);
+	if (!td->bar)
 		return -ENOMEM;
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		return ret;
 	pci_set_master(pdev);
 
-	ret = count_unmaps(&td);
-	if (!ret)
-		ret = try_tlbi(&td);
-	if (!ret)
-		ret = try_unmaps(&td);
-	pr_info("done %s ret=%d\n", pci_name(pdev), ret);
-	return ret;
+	guard(mutex)(&td_lock);
+	if (only_td)
+		return -EBUSY;
+	only_td = td;
+	return 0;
+}
+
+static void td_remove(struct pci_dev *pdev)
+{
+	guard(mutex)(&td_lock);
+	only_td = NULL;
 }
 
 static const struct pci_device_id td_ids[] = {
@@ -200,6 +283,7 @@ static struct pci_driver td_driver = {
 	.name = "vmm-guest",
 	.id_table = td_ids,
 	.probe = td_probe,
+	.remove = td_remove,
 };
 module_pci_driver(td_driver);
 
