@@ -96,6 +96,16 @@ vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and
 	@scripts/suite vmm-all scripts/vmm
 	@scripts/vmm-table
 
+.PHONY: storm-vmm
+storm-vmm: kernel kernel-base qemu ## I/O of a guest for MINUTES=5 with resets, crashes, kills and hotplugs
+	@scripts/deps ninja-build pkgconf python3-pip python3-venv
+	@VMM_SECONDS=$$((60 * $(or $(MINUTES),5))) scripts/suite storm-vmm scripts/vmm storm
+
+.PHONY: vmm-qtest
+vmm-qtest: ## run QEMU's own tests of what patches/qemu change
+	@scripts/deps ninja-build pkgconf python3-pip python3-venv
+	@scripts/suite vmm-qtest scripts/vmm-qtest
+
 .PHONY: selftests
 selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
 
