@@ -20,7 +20,8 @@ int ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	alloc = arg;
-	if ((uint32_t)request == IOMMU_VIOMMU_ALLOC && alloc->data_len && !access("/tmp/deny", F_OK)) {
+	if ((uint32_t)request == IOMMU_VIOMMU_ALLOC && alloc->data_len &&
+	    !access("/tmp/deny", F_OK)) {
 		errno = ENOSPC;
 		return -1;
 	}

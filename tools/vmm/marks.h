@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the guest does between two marks. A mark is a write of a byte to the interrupt line of the
- * device's configuration space, which the VMM and the host's KVM trace, and one of VMM_MARK() to the
- * length register of the device, which the emulator of the host traces (tools/e2e/check/trace.h
- * reads it).
+ * device's configuration space, which the VMM and the host's KVM trace, and one of VMM_MARK() to
+ * the length register of the device, which the emulator of the host traces
+ * (tools/e2e/check/trace.h reads it).
  */
 #ifndef VMM_MARKS_H
 #define VMM_MARKS_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * check [-sbcikm] [-e TEXT] [-x TEXT] [-l TEXT] [-S STEPS] NAME DIR: what a run of the VMM test has
- * shown in the files below DIR (run.h), as a KTAP subtest; with lines "# row ..." and "# read ..." for
- * the tables.
+ * shown in the files below DIR (run.h), as a KTAP subtest; with lines "# row ..." and "# read ..."
+ * for the tables.
  *
  *	-s	the VMM must get the VM's VMID for the device
  *	-b	and the guest's broadcasts must reach it
@@ -176,7 +176,8 @@ static void judge_disks(const char *dir)
 	for (no = 0; no < MAX_DISKS; no++) {
 		if (!read_disk(dir, no, &written, &bad) || !(written + bad))
 			continue;
-		result(!bad, "disk: of %u blocks written to disk %u, %u are wrong", written, no, bad);
+		result(!bad, "disk: of %u blocks written to disk %u, %u are wrong", written, no,
+		       bad);
 	}
 }
 
@@ -301,7 +302,7 @@ int main(int argc, char **argv)
 	static struct run r;
 
 	if (!read_options(argc, argv, &e)) {
-		fprintf(stderr, "usage: %s [-sbcikm] [-e TEXT] [-x TEXT] [-l TEXT] [-S STEPS] NAME DIR\n",
+		fprintf(stderr, "usage: %s [-sbcikm] [-e|-x|-l TEXT] [-S STEPS] NAME DIR\n",
 			argv[0]);
 		return 2;
 	}

@@ -97,7 +97,8 @@ static void read_step(const char *line, struct run *r)
 static void read_line(const char *line, struct run *r)
 {
 	static const char * const kinds[] = {
-		"unmap ", "stale ", "tlbi ", "done ", "window ", "idr0 ", "left ", "exits ", "step ",
+		"unmap ", "stale ", "tlbi ", "done ", "window ", "idr0 ", "left ", "exits ",
+		"step ",
 	};
 	unsigned long ret = 1;
 	const char *at;

@@ -100,7 +100,10 @@ static bool write_blocks(struct disk *d, unsigned int no, unsigned int n)
 	return true;
 }
 
-/* How many of them are wrong; -1 if they cannot be read. @any: whatever was written before will do */
+/*
+ * How many of them are wrong; -1 if they cannot be read. With @any, whatever was once written there
+ * will do.
+ */
 static int read_blocks(struct disk *d, unsigned int no, unsigned int n, bool any)
 {
 	ssize_t size = n * BLOCK_SIZE;

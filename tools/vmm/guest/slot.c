@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The slot of the first PCIe root port, by hand: the kernel that the test boots has no hotplug driver.
- * What a driver would do at an interrupt of the port, the host tells.
+ * The slot of the first PCIe root port, by hand: the kernel that the test boots has no hotplug
+ * driver. What a driver would do at an interrupt of the port is done when the host says so.
  */
 #include <dirent.h>
 #include <errno.h>

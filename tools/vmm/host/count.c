@@ -156,7 +156,7 @@ void say_exits(void)
 		return;
 	while (fgets(line, sizeof(line), f)) {
 		if (is_exit_mark(line, &next)) {
-			/* The exit of the mark that ends a window, and that to the VMM of the first */
+			/* The exit of the mark at the end, and that to the VMM of the first */
 			n[now][DABT] -= now != VMM_NONE;
 			n[next][VMM] -= next != VMM_NONE;
 			now = next;

@@ -34,7 +34,7 @@ bool param_text(const char *name, char *buf, size_t size)
 	if (!at)
 		return false;
 	at += strlen(name);
-	snprintf(buf, size, "%.*s", (int)strcspn(at, " \n"), at);
+	snprintf(buf, size, "%.*s", (int)strcspn(at, "\n "), at);
 	return true;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to the VMs, step by step: "disk,reboot,check". A step is one of those below, or a job
- * of the guests (guest/main.c). With '!' before it, it must fail. Each is told by a line of its own,
- * "vmm: step".
+ * What happens to the VMs, step by step: "disk,reboot,check". A step is one of those below, or a
+ * job of the guests (guest/main.c). With '!' before it, it must fail. Each is told by a line of its
+ * own, "vmm: step".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 #include "host.h"
 #include "storm.h"
 
-#define ANSWER_MS	150000
+#define ANSWER_MS	600000
+#define PLUGGED		"\"driver\": \"vfio-pci\", \"iommufd\": \"f0\", \"bus\": \"rp\""
 
 static struct vm *vms;
 static unsigned int count;
@@ -172,12 +173,12 @@ static bool again_step(const char *arg, char *detail, size_t size)
 /* Into the root port of the first VM's guest, which has to look there */
 static bool plug_step(const char *slot, char *detail, size_t size)
 {
-	char command[300];
+	char device[100], command[300];
 
+	snprintf(device, sizeof(device), "\"host\": \"0000:00:%02lx.0\", \"id\": \"d%s\"",
+		 strtoul(slot, NULL, 16), slot);
 	snprintf(command, sizeof(command),
-		 "\"execute\": \"device_add\", \"arguments\": {\"driver\": \"vfio-pci\", "
-		 "\"host\": \"0000:00:%02lx.0\", \"iommufd\": \"f0\", \"bus\": \"rp\", "
-		 "\"rombar\": 0, \"id\": \"d%s\"}", strtoul(slot, NULL, 16), slot);
+		 "\"execute\": \"device_add\", \"arguments\": {%s, %s}", PLUGGED, device);
 	if (!vm_monitor(&vms[0], command, detail, size))
 		return false;
 	return do_asked("slot-on", detail, size);

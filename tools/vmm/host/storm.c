@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * I/O all the time, in a guest that is reset, crashes, loses and gets a disk, and whose VMM is killed
- * at random moments. After each the disks are looked at.
+ * I/O all the time, in a guest that is reset, crashes, loses and gets a disk, and whose VMM is
+ * killed at random moments. After each the disks are looked at.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +91,7 @@ bool storm(unsigned long seconds, char *detail, size_t size)
 		ok &= must("stop");
 	snprintf(detail, size, "loads=%u io=%lu", loads, io);
 	for (i = 0; i < NR_ACTS; i++)
-		snprintf(detail + strlen(detail), size - strlen(detail), " %s=%u", names[i], done[i]);
+		snprintf(detail + strlen(detail), size - strlen(detail), " %s=%u", names[i],
+			 done[i]);
 	return ok;
 }

@@ -18,7 +18,7 @@
 
 #define PRELOAD		"/vmm/preload.so"
 #define MAX_ARGS	96
-#define MONITOR_MS	60000
+#define MONITOR_MS	300000
 
 void vm_trace_path(const struct vm *vm, char *path, size_t size)
 {
