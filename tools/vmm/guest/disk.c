@@ -85,6 +85,19 @@ static bool wait_for_disks(void)
 	return count;
 }
 
+/* Wait until there are more than @before; how many there are then */
+unsigned int count_disks(unsigned int before, int tries)
+{
+	unsigned int n;
+
+	do {
+		open_disks();
+		n = count;
+		close_disks();
+	} while (n <= before && --tries > 0 && !usleep(100000));
+	return n;
+}
+
 /* @n blocks from @no on, each once more than before */
 static bool write_blocks(struct disk *d, unsigned int no, unsigned int n)
 {

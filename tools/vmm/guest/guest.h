@@ -33,6 +33,7 @@ bool net_job(char *detail);
 bool slot_on_job(char *detail);
 bool slot_off_job(char *detail);
 
+unsigned int count_disks(unsigned int before, int tries);
 void mark(unsigned int window);
 bool write_text(const char *path, const char *text);
 void repeat_log(void);

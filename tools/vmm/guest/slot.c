@@ -16,6 +16,7 @@
 
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 #define CLASS_BRIDGE	0x0604
+#define DISK_TRIES	300	/* a tenth of a second each */
 
 static uint16_t read16(int fd, unsigned int at)
 {
@@ -74,16 +75,19 @@ static bool set_power(bool on, char *name, size_t size)
 	return ok;
 }
 
-/* There is a device in it that was not there before */
+/* There is a disk in it that was not there before */
 bool slot_on_job(char *detail)
 {
+	unsigned int before = count_disks(0, 1), after = before;
 	char name[64] = "no port";
 	bool ok = set_power(true, name, sizeof(name));
 
 	usleep(200000);
 	ok = ok && write_text("/sys/bus/pci/rescan", "1");
-	snprintf(detail, DETAIL_SIZE, "%s", name);
-	return ok;
+	if (ok)
+		after = count_disks(before, DISK_TRIES);
+	snprintf(detail, DETAIL_SIZE, "%s disks=%u", name, after);
+	return after > before;
 }
 
 /* What is in it is to be taken out */
