@@ -100,6 +100,8 @@ int guest_vmid(const struct span *s);
 /* How many VMIDs guests used, and whether @vmid is one of them */
 unsigned int guest_vmids(const struct span *s, int vmid, bool *found,
 			 unsigned int *tlbis);
+/* TLBIs of the kernel's own stage 1 at EL1 whose name has @op in it */
+size_t own_tlbis(const struct span *s, const char *op);
 /* The page that the last access of a step went to, 0 if there was none */
 u64 landed(const struct span *s);
 /* A command of name @op under @vmid, with a SYNC after it */

@@ -110,6 +110,16 @@ int guest_vmid(const struct span *s)
 	return vmid;
 }
 
+size_t own_tlbis(const struct span *s, const char *op)
+{
+	const struct ev *e;
+	size_t n = 0;
+
+	for_each_event(e, *s, EV_TLBI)
+		n += e->to_smmu && e->el == 1 && !e->vmid && strstr(e->op, op);
+	return n;
+}
+
 u64 landed(const struct span *s)
 {
 	const struct ev *e;

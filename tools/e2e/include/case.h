@@ -22,6 +22,7 @@ enum {
 	NEEDS_EDU		= 1 << 6,
 	NEEDS_PAIR		= 1 << 7,
 	NEEDS_EL2		= 1 << 8,
+	NEEDS_DISKS		= 1 << 9,
 };
 
 /**

@@ -78,6 +78,8 @@ const char *host_lacks(const struct e2e_case *c)
 		{ NEEDS_PROTECTED, e2e.protected, "KVM is not protected" },
 		{ NEEDS_EDU, edu.bdf[0], "there is no edu" },
 		{ NEEDS_EL2, el2_there(), "no VM can have an EL2" },
+		{ NEEDS_DISKS, !access("/sys/class/nvme/nvme0", F_OK),
+		  "there are no disks" },
 		{ NEEDS_PAIR, devs_pair(&a, &b),
 		  "no test device has two functions" },
 	};

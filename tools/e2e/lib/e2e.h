@@ -10,6 +10,8 @@
 #include "iommufd.h"
 #include "kvm.h"
 #include "modules.h"
+#include "pattern.h"
+#include "removal.h"
 #include "report.h"
 #include "s1.h"
 #include "slabs.h"

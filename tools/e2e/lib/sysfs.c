@@ -31,3 +31,17 @@ bool sysfs_write(const char *path, const char *val)
 		close(fd);
 	return ok;
 }
+
+int open_soon(const char *path, int flags)
+{
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < 1000; i++) {
+		fd = open(path, flags | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+		usleep(10000);
+	}
+	return -1;
+}

@@ -55,6 +55,17 @@ void dev_probe(struct dev *d)
 	sysfs_write("/sys/bus/pci/drivers_probe", d->bdf);
 }
 
+void dev_rebind(const struct dev *d, const char *driver)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver/unbind", d->bdf);
+	must(sysfs_write(path, d->bdf), "unbind %s", d->bdf);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver_override", d->bdf);
+	must(sysfs_write(path, driver), "%s for %s", driver, d->bdf);
+	must(sysfs_write("/sys/bus/pci/drivers_probe", d->bdf), "bind %s", d->bdf);
+}
+
 static void dev_init(struct dev *d, const char *bdf, enum dev_type type)
 {
 	unsigned int bus, slot, fn;

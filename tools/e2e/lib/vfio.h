@@ -51,6 +51,8 @@ void dev_close(struct dev *d);
 void dev_drop(struct dev *d);
 /* Let vfio-pci have a device that has no driver */
 void dev_probe(struct dev *d);
+/* Let another driver have it */
+void dev_rebind(const struct dev *d, const char *driver);
 /* Is it on the bus, and does vfio-pci have it? */
 bool dev_exists(struct dev *d);
 bool dev_probed(struct dev *d);

@@ -5,12 +5,10 @@
  * is killed. VFIO waits for the user, and DMA goes on until that lets go. Another
  * device behind the same vSMMU stays. Then the device comes back.
  */
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/eventfd.h>
 #include <sys/wait.h>
 
 #include "case.h"
@@ -28,72 +26,6 @@ E2E_CASE(unplug, 25, "unplug", UNPLUG_STEPS, .needs = NEEDS_KVM, .devices = 2);
 
 #ifdef E2E_INIT
 #include "e2e.h"
-
-#define PCI		"/sys/bus/pci"
-#define ASK_MS		5000
-
-/**
- * struct removal - a write to sysfs that waits until the device is free
- * @path: the file
- * @val: what is written
- * @asked: by this VFIO tells the user
- * @ok: it was written
- * @done: it has returned
- * @thread: who writes
- */
-struct removal {
-	char path[80];
-	const char *val;
-	int asked;
-	bool ok;
-	bool done;
-	pthread_t thread;
-};
-
-static void *remove_run(void *arg)
-{
-	struct removal *r = arg;
-
-	r->ok = sysfs_write(r->path, r->val);
-	__atomic_store_n(&r->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-static void removal_init(struct removal *r, struct dev *d, bool unbind)
-{
-	*r = (struct removal){ .val = unbind ? d->bdf : "1" };
-	snprintf(r->path, sizeof(r->path), PCI_DEVICES "/%s/%s", d->bdf,
-		 unbind ? "driver/unbind" : "remove");
-	r->asked = eventfd(0, 0);
-	must(r->asked >= 0, "eventfd");
-}
-
-/* Until the user is asked to let go */
-static void removal_start(struct removal *r)
-{
-	struct pollfd p = { .fd = r->asked, .events = POLLIN };
-
-	must(!pthread_create(&r->thread, NULL, remove_run, r), "a thread");
-	check(poll(&p, 1, ASK_MS) == 1, "the user is asked to let go");
-	check(!__atomic_load_n(&r->done, __ATOMIC_ACQUIRE),
-	      "the removal waits for that");
-}
-
-static void removal_end(struct removal *r)
-{
-	pthread_join(r->thread, NULL);
-	close(r->asked);
-	check(r->ok, "the removal is done");
-}
-
-static void bring_back(struct dev *d)
-{
-	if (!dev_exists(d))
-		must(sysfs_write(PCI "/rescan", "1") && dev_exists(d),
-		     "found again");
-	dev_probe(d);
-	must(dev_probed(d), "vfio-pci has it again");
-}
 
 /* The device that goes is @a; @b is behind the same vSMMU and stays */
 static void answered(unsigned int r, bool unbind)
@@ -131,7 +63,7 @@ static void answered(unsigned int r, bool unbind)
 	      "the other device's DMA goes on");
 	vsmmu_leave(&va);
 
-	bring_back(a);
+	dev_bring_back(a);
 	dev_open(a, fd, &g.vm);
 	vsmmu_join(&va, &va, a, &g.s1);
 	mark(ROUND(r, STEP_UNPLUG_BACK));
@@ -192,7 +124,7 @@ static void unanswered(unsigned int r)
 	waitpid(pid, &status, 0);
 	removal_end(&removal);
 	check(!dev_exists(d), "it is gone when its user is killed");
-	bring_back(d);
+	dev_bring_back(d);
 	guest_free(&g);
 }
 

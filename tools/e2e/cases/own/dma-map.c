@@ -39,24 +39,13 @@ static const struct {
 	{ "a scatter list of 32", DMA_MAP_BENCH_SG_MODE, 32 },
 };
 
-static void rebind(const struct dev *d, const char *driver)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver/unbind", d->bdf);
-	must(sysfs_write(path, d->bdf), "unbind %s", d->bdf);
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver_override", d->bdf);
-	must(sysfs_write(path, driver), "%s for %s", driver, d->bdf);
-	must(sysfs_write("/sys/bus/pci/drivers_probe", d->bdf), "bind %s", d->bdf);
-}
-
 void case_dma_map(void)
 {
 	struct dev *d = &testdev[0];
 	unsigned int i;
 	int fd;
 
-	rebind(d, "dma_map_benchmark");
+	dev_rebind(d, "dma_map_benchmark");
 	fd = open(BENCHMARK, O_RDWR);
 	must(fd >= 0, BENCHMARK);
 	for (i = 0; i < DMA_MAP_ROUNDS; i++) {
@@ -79,23 +68,13 @@ void case_dma_map(void)
 		     (unsigned long long)b.avg_unmap_100ns);
 	}
 	close(fd);
-	rebind(d, "vfio-pci");
+	dev_rebind(d, "vfio-pci");
 	mark(STEP_DONE);
 }
 #endif
 
 #ifdef E2E_CHECK
 #include "check.h"
-
-static size_t tlbis_of(const struct span *s, const char *op)
-{
-	const struct ev *e;
-	size_t n = 0;
-
-	for_each_event(e, *s, EV_TLBI)
-		n += e->to_smmu && e->el == 1 && !e->vmid && strstr(e->op, op);
-	return n;
-}
 
 void check_dma_map(struct run *r)
 {
@@ -110,7 +89,7 @@ void check_dma_map(struct run *r)
 			continue;
 		cmds = count(&s[0], EV_CMD);
 		regs = count(&s[0], EV_MMIO) + count(&s[0], EV_READ);
-		leaf = tlbis_of(&s[0], "VALE1IS");
+		leaf = own_tlbis(&s[0], "VALE1IS");
 		if (!r->own) {
 			rule(r, cmds && regs, "dma-map: %u: by command (%zu, %zu)", i,
 			     cmds, regs);
@@ -120,9 +99,9 @@ void check_dma_map(struct run *r)
 		     "dma-map: %u: 0 commands and 0 register accesses (%zu, %zu)", i,
 		     cmds, regs);
 		if (r->lazy)
-			rule(r, tlbis_of(&s[0], "ASIDE1IS"),
+			rule(r, own_tlbis(&s[0], "ASIDE1IS"),
 			     "dma-map: %u: whole ASIDs, %zu times, for the flush queue", i,
-			     tlbis_of(&s[0], "ASIDE1IS"));
+			     own_tlbis(&s[0], "ASIDE1IS"));
 		else
 			rule(r, leaf >= 100, "dma-map: %u: %zu TLBIs by address", i, leaf);
 	}

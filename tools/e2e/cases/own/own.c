@@ -5,6 +5,7 @@
  * is what an unmap costs in a guest.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,18 @@ E2E_CASE(own_attach, 45, "own-attach", OWN_ATTACH_STEPS, .devices = 1,
 E2E_CASE(own_order, 46, "own-order", OWN_ORDER_STEPS, .devices = 2,
 	 .refuses = true);
 
+#define OWN_TABLES_STEPS(X)				\
+	X(STEP_OWN_TABLES_RUN,		0x01, "run")
+
+E2E_CASE(own_tables, 66, "own-tables", OWN_TABLES_STEPS, .devices = 2,
+	 .refuses = true);
+
 #define UNMAP_SIZES	8
 #define UNMAP_TABLE	2	/* a table goes with what is in it */
 #define UNMAP_LARGE	5	/* perhaps by ASID, or with tables */
 #define OWN_ATTACHES	6
 #define ORDER_ROUNDS	600
+#define TABLE_ROUNDS	100
 
 #ifdef E2E_INIT
 #include "e2e.h"
@@ -55,6 +63,9 @@ E2E_CASE(own_order, 46, "own-order", OWN_ORDER_STEPS, .devices = 2,
 #define HOLE		(3 * PAGE)
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define STALE		0xaaaaaaaau
+/* A page that all may write: AttrIndx 0, inner shareable, AF, nG */
+#define PTE_PAGE	0xf43ull
+#define SPRAY		16	/* pages */
 
 static const struct {
 	const char *name;
@@ -329,6 +340,79 @@ void case_own_order(void)
 	dev_close(s.d);
 	close(fd);
 }
+
+/* Where a page of this process is in memory */
+static u64 pa_of(const void *page)
+{
+	u64 entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	must(pread(fd, &entry, 8, (uintptr_t)page / PAGE * 8) == 8 && entry >> 63,
+	     "pagemap");
+	close(fd);
+	return (entry & ((1ull << 55) - 1)) * PAGE;
+}
+
+/*
+ * Pages of the kernel, as page tables are, full of entries that map @pa: in a pipe. One
+ * that was a table a moment ago is likely among them.
+ */
+static void spray(int fds[2], u64 pa)
+{
+	u64 entry[PAGE / 8];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(entry); i++)
+		entry[i] = pa | PTE_PAGE;
+	must(!pipe(fds) && fcntl(fds[1], F_SETPIPE_SZ, SPRAY * PAGE) > 0, "pipe");
+	for (i = 0; i < SPRAY; i++)
+		must(write(fds[1], entry, PAGE) == PAGE, "fill the pipe");
+}
+
+/*
+ * A table goes with all its entries, is free and soon something else, while another device
+ * makes the SMMU walk it. No access ends where its new contents point to.
+ */
+void case_own_tables(void)
+{
+	int fd = iommufd_open(), ioas = ioas_alloc(fd), fds[2];
+	unsigned int i, stale = 0, lost = 0, astray = 0;
+	struct stream s = { .d = &testdev[1] };
+	void *mem = memory(SZ_2M, false), *other = memory(PAGE, false);
+	struct dev *d = &testdev[0];
+
+	memset(other, 0, PAGE);
+	must(!mlock(other, PAGE) && ioas > 0, "IOAS");
+	dev_open(d, fd, NULL);
+	dev_open(s.d, fd, NULL);
+	must(!dev_attach(d, ioas) && !dev_attach(s.d, ioas), "attach both");
+
+	mark(STEP_OWN_TABLES_RUN);
+	must(!pthread_create(&s.thread, NULL, stream, &s), "a thread");
+	for (i = 0; i < TABLE_ROUNDS; i++) {
+		size_t off = random() % (SZ_2M / PAGE) * PAGE + 0x800;
+
+		must(!ioas_map(fd, ioas, mem, SZ_2M, IOVA), "map");
+		lost += !lands(d, mem, off);
+		must(!ioas_unmap(fd, ioas, IOVA, SZ_2M), "unmap");
+		spray(fds, pa_of(other));
+		stale += !refused(d, mem, off);
+		stream_wait(&s);
+		astray += *word(other, 0) || *word(other, 0x800);
+		close(fds[0]);
+		close(fds[1]);
+	}
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	pthread_join(s.thread, NULL);
+	mark(STEP_DONE);
+	note("%u tables, %u DMAs of the other device", i, s.done);
+	check(!lost, "every DMA arrives while mapped (%u did not)", lost);
+	check(!stale, "none after an unmap (%u did)", stale);
+	check(!astray, "none where a freed table points to (%u did)", astray);
+	dev_close(d);
+	dev_close(s.d);
+	close(fd);
+}
 #endif
 
 #ifdef E2E_CHECK
@@ -353,7 +437,7 @@ static bool is_own_tlbi(const struct ev *e, int asid)
 	       e->asid == asid;
 }
 
-static size_t own_tlbis(const struct span *s, int asid)
+static size_t asid_tlbis(const struct span *s, int asid)
 {
 	const struct ev *e;
 	size_t n = 0;
@@ -407,7 +491,7 @@ static void check_unmap(struct run *r, const char *name, unsigned int round,
 			const struct span *after)
 {
 	const size_t cmds = count(unmap, EV_CMD), regs = accesses(unmap);
-	const size_t tlbis = own_tlbis(unmap, asid);
+	const size_t tlbis = asid_tlbis(unmap, asid);
 
 	if (by_tlbi) {
 		rule(r, !cmds && !regs,
@@ -514,5 +598,25 @@ void check_own_order(struct run *r)
 	rule(r, cpus[0] && cpus[1], "own-order: on both CPUs (%zu and %zu)", cpus[0],
 	     cpus[1]);
 	rule(r, all_complete(&s, asid), "own-order: a DSB after each");
+}
+
+/* A table that goes takes more than its leaf entries with it */
+void check_own_tables(struct run *r)
+{
+	struct span s;
+	int asid;
+
+	if (!rule(r, step(r, STEP_OWN_TABLES_RUN, &s), "own-tables: it ran"))
+		return;
+	asid = smmu_asid(&s);
+	if (!r->own) {
+		rule(r, !asid_tlbis(&s, asid) && count(&s, EV_CMD),
+		     "own-tables: by command");
+		return;
+	}
+	rule(r, tlbis_of_level(&s, asid, false) >= TABLE_ROUNDS && !count(&s, EV_CMD),
+	     "own-tables: %zu TLBIs of more than leaf entries, %zu commands",
+	     tlbis_of_level(&s, asid, false), count(&s, EV_CMD));
+	rule(r, all_complete(&s, asid), "own-tables: a DSB after each");
 }
 #endif
