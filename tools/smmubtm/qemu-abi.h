@@ -50,6 +50,24 @@ enum qemu_plugin_cb_flags {
 	QEMU_PLUGIN_CB_RW_REGS,
 };
 
+/* One number for each CPU, which instructions add to where they are executed */
+struct qemu_plugin_scoreboard;
+
+struct qemu_plugin_u64 {
+	struct qemu_plugin_scoreboard *score;
+	size_t offset;
+};
+
+enum qemu_plugin_op {
+	QEMU_PLUGIN_INLINE_ADD_U64,
+};
+
+QEMU_WEAK struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
+QEMU_WEAK uint64_t qemu_plugin_u64_get(struct qemu_plugin_u64 entry, unsigned int vcpu);
+QEMU_WEAK void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn,
+								   enum qemu_plugin_op op,
+								   struct qemu_plugin_u64 entry,
+								   uint64_t imm);
 QEMU_WEAK void qemu_plugin_register_vcpu_init_cb(uint64_t id,
 						 void (*cb)(unsigned int vcpu, void *udata),
 						 void *udata);

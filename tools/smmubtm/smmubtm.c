@@ -15,6 +15,7 @@
  *   idr3=MASK     bits to set in IDR3 (0x100: FWB)
  *   force=1       the SMMU listens whatever IDR0 and CR2 say
  *   vmid8=1       CPUs that have 16-bit VMIDs claim 8 (a rollover after 255 VMs)
+ *   count=1       counts instructions; HINT #0x7e has their number logged ("insns")
  *   log=qemu      one line per TLBI ("tlbi", still pending), and per DSB that completes any for the
  *                 SMMU ("dsb"), into QEMU's log (-d plugin), in order with trace events
  *   log=FILE      the same into a file
@@ -29,6 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "pending.h"
 #include "qemu-abi.h"
 #include "smmu.h"
@@ -56,7 +58,7 @@ static struct cpu_regs cpus[MAX_CPUS];
 /* TLBIs for the SMMU; each is touched by its own CPU only */
 static struct pending pending[MAX_CPUS];
 static struct smmu_setup setup;
-static bool vmid8, log_on;
+static bool vmid8, count_on, log_on;
 static FILE *log_file;
 
 /* A test bed that is not what it seems is worse than none. */
@@ -128,6 +130,16 @@ static void log_dsb(unsigned int cpu, unsigned int el, size_t done)
 
 	snprintf(line, sizeof(line), "smmubtm: dsb cpu=%u el=%u done=%zu\n", cpu, el, done);
 	log_line(line);
+}
+
+static void log_count(unsigned int cpu, void *udata)
+{
+	char line[64];
+
+	(void)udata;
+	snprintf(line, sizeof(line), "smmubtm: insns cpu=%u n=%lu\n", cpu, count_read(cpu));
+	if (log_on)
+		log_line(line);
 }
 
 static uint64_t reg_read_if_any(struct qemu_plugin_register *reg)
@@ -224,6 +236,11 @@ static void on_translate(struct qemu_plugin_tb *tb, void *udata)
 
 		if (qemu_plugin_insn_data(in, &insn, sizeof(insn)) != sizeof(insn))
 			continue;
+		if (count_on)
+			count_insn(in);
+		if (count_on && insn == COUNT_HINT)
+			qemu_plugin_register_vcpu_insn_exec_cb(in, log_count,
+							       QEMU_PLUGIN_CB_NO_REGS, NULL);
 		if (vmid8)
 			watch_mmfr1(tb, i + 1, insn);
 		if (tlbi_known(insn))
@@ -293,6 +310,9 @@ static const char *missing_symbol(void)
 		NEED(qemu_plugin_register_vcpu_init_cb),
 		NEED(qemu_plugin_register_vcpu_tb_trans_cb),
 		NEED(qemu_plugin_register_vcpu_insn_exec_cb),
+		NEED(qemu_plugin_scoreboard_new),
+		NEED(qemu_plugin_u64_get),
+		NEED(qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu),
 		NEED(qemu_plugin_tb_n_insns),
 		NEED(qemu_plugin_tb_get_insn),
 		NEED(qemu_plugin_insn_data),
@@ -373,6 +393,8 @@ static bool parse_arg(const char *arg)
 		return parse_bool(val, &setup.force);
 	if (n == 5 && !strncmp(arg, "vmid8", n))
 		return parse_bool(val, &vmid8);
+	if (n == 5 && !strncmp(arg, "count", n))
+		return parse_bool(val, &count_on);
 	if (n == 3 && !strncmp(arg, "log", n))
 		return parse_log(val);
 	return false;
@@ -395,6 +417,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info_t
 			fprintf(stderr, "smmubtm: error: bad argument '%s'\n", argv[i]);
 			return -1;
 		}
+	}
+	if (count_on && !count_start()) {
+		fputs("smmubtm: error: no memory to count in\n", stderr);
+		return -1;
 	}
 	qemu_plugin_register_vcpu_init_cb(id, on_cpu, NULL);
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate, NULL);

@@ -424,6 +424,10 @@ static bool parse_plugin(struct parser *p, const char *s)
 		return get_u32(s, "cpu", &e->cpu) && get_u32(s, "el", &e->el) &&
 		       get_u64(s, "done", &e->val);
 	}
+	if (!strncmp(s, "insns ", 6)) {
+		e = add(p, EV_INSNS);
+		return get_u32(s, "cpu", &e->cpu) && get_u64(s, "n", &e->val);
+	}
 	if (strncmp(s, "tlbi ", 5))
 		return true;
 	e = add(p, EV_TLBI);
@@ -602,6 +606,7 @@ const char *trace_kind_name(enum ev_kind kind)
 		[EV_MMIO] = "MMIO",
 		[EV_READ] = "READ",
 		[EV_DSB] = "DSB",
+		[EV_INSNS] = "INSNS",
 		[EV_TLBI] = "TLBI",
 		[EV_XLATE] = "XLATE",
 		[EV_FAULT] = "FAULT",

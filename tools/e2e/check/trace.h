@@ -28,6 +28,7 @@
  * @EV_MMIO: the CPU wrote an SMMU register: iova is its offset, val what was written
  * @EV_READ: the CPU read one: iova is its offset
  * @EV_DSB: a CPU executed a DSB that completed TLBIs for the SMMU: cpu, el, val is their number
+ * @EV_INSNS: a program asked how many instructions its CPU has executed: cpu, val
  * @EV_TLBI: a CPU executed a TLBI: cpu, el, op (as in "VAE1IS"), vmid, asid, iova, pages, bcast,
  *           to_smmu
  * @EV_XLATE: a device's access was translated: sid, iova, pa, val (stages: 1, 2, 3 both); or passed
@@ -48,6 +49,7 @@ enum ev_kind {
 	EV_MMIO,
 	EV_READ,
 	EV_DSB,
+	EV_INSNS,
 	EV_TLBI,
 	EV_XLATE,
 	EV_FAULT,
