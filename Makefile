@@ -88,7 +88,8 @@ e2e-debug: kernel-debug qemu ## run it with KASAN, lockdep, DEBUG_OBJECTS and km
 .PHONY: storm-kcsan
 storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
 	@scripts/suite $@ $(call e2e_on,kcsan) -T 600 \
-		-a 'e2e.slow=10 e2e.ops=60000 kcsan.skip_watch=20' storm storm-off
+		-a 'e2e.slow=10 e2e.ops=60000 kcsan.skip_watch=20' storm storm-off \
+		guest-storm guest-storm-lazy
 
 .PHONY: vmm
 vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
@@ -117,7 +118,8 @@ soak: kernel qemu ## run storms for MINUTES=30, each with another seed
 bench: bench-vmid bench-pasid ## both of the following
 
 .PHONY: bench-vmid
-bench-vmid: kernel kernel-base qemu ## count the instructions of an invalidation and a vcpu_load
+bench-vmid: kernel kernel-base qemu ## count the instructions of an invalidation, a vcpu_load and an unmap
+	@scripts/driver tools/bench/dma
 	@env -u KTREE tools/e2e/demo/run bench
 
 # The KUnit suites measure what the SMMUv3 driver adds.

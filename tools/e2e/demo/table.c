@@ -5,7 +5,6 @@
  *
  * Ends with 1 if the patched kernel does not show what it promises.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,26 +12,13 @@
 #include "bench-steps.h"
 #include "case.h"
 #include "demo-steps.h"
-#include "trace.h"
+#include "table.h"
 
 #define MAX_VMS		8
 #define TARGET_RATIO	100
 
 enum { BENCH_STEPS(E2E_STEP_NUMBER) };
 enum { DEMO_STEPS(E2E_STEP_NUMBER) };
-
-enum { BASE, PATCHED, NR_KERNELS };
-
-static const char * const kernel_name[NR_KERNELS] = { "base", "patched" };
-
-/* A guest's invalidation, and loading a vCPU, in instructions. */
-struct bench {
-	u64 tlbi, exit, ioctl, calls;
-	u64 load;		/* of a VM with a vSMMU: pinned, if the kernel can */
-	u64 load_other;		/* of another VM */
-	u64 commands;		/* that the SMMU took for @calls ioctls */
-	bool reaches;		/* the TLBI reached the SMMU under the device's VMID */
-};
 
 struct vm_row {
 	unsigned int sid;
@@ -46,66 +32,13 @@ struct demo {
 	struct vm_row vm[MAX_VMS];
 };
 
-static bool bad;
-
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("e2e-table: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(2);
-}
-
-static void __attribute__((format(printf, 1, 2))) complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	bad = true;
-	fputs("NOT AS EXPECTED: ", stdout);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-}
-
-static FILE *open_console(const char *dir, const char *entry, int kernel)
-{
-	char path[4096];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s.%s/console.log", dir, entry, kernel_name[kernel]);
-	f = fopen(path, "r");
-	if (!f)
-		die("no run of '%s' on the %s kernel (%s)", entry, kernel_name[kernel], path);
-	return f;
-}
-
-static void read_trace(const char *dir, const char *entry, int kernel, struct trace *t)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s.%s/trace.log", dir, entry, kernel_name[kernel]);
-	if (trace_read(path, t))
-		exit(2);
-}
-
-static void step(const struct trace *t, u32 mark, size_t *first, size_t *last)
-{
-	if (!trace_step(t, mark, first, last))
-		die("step %u.%u is not in the trace", MARK_CASE(mark), MARK_STEP(mark));
-}
-
 /* The VMID under which the SMMU cached what @sid (any, if TRACE_NO_SID) accessed in a step. */
 static int inserted_vmid(const struct trace *t, u32 mark, u32 sid)
 {
 	size_t first, last;
 	const struct ev *e;
 
-	step(t, mark, &first, &last);
+	trace_step_find(t, mark, &first, &last);
 	for (e = trace_next(t, EV_INSERT, NULL, first, last); e;
 	     e = trace_next(t, EV_INSERT, NULL, e - t->ev + 1, last)) {
 		if (sid == TRACE_NO_SID || e->sid == sid)
@@ -119,7 +52,7 @@ static u64 step_pa(const struct trace *t, u32 mark, u32 sid)
 	size_t first, last;
 	const struct ev *e;
 
-	step(t, mark, &first, &last);
+	trace_step_find(t, mark, &first, &last);
 	for (e = trace_next(t, EV_XLATE, NULL, first, last); e;
 	     e = trace_next(t, EV_XLATE, NULL, e - t->ev + 1, last)) {
 		if (e->sid == sid)
@@ -133,7 +66,7 @@ static bool tlbis_reach(const struct trace *t, u32 mark, int vmid)
 	size_t first, last, n = 0;
 	const struct ev *e;
 
-	step(t, mark, &first, &last);
+	trace_step_find(t, mark, &first, &last);
 	for (e = trace_next(t, EV_TLBI, "VAE1IS", first, last); e;
 	     e = trace_next(t, EV_TLBI, "VAE1IS", e - t->ev + 1, last), n++) {
 		if (!e->to_smmu || e->vmid != vmid)
@@ -162,7 +95,7 @@ static void read_bench(const char *dir, int kernel, struct bench *b)
 		die("the benchmark on the %s kernel did not finish", kernel_name[kernel]);
 
 	read_trace(dir, "bench", kernel, &t);
-	step(&t, MARK(BENCH_NUMBER, STEP_BENCH_IOCTL), &first, &last);
+	trace_step_find(&t, MARK(BENCH_NUMBER, STEP_BENCH_IOCTL), &first, &last);
 	b->commands = trace_count(&t, EV_CMD, NULL, first, last);
 	b->reaches = tlbis_reach(&t, MARK(BENCH_NUMBER, STEP_BENCH_TLBI),
 				 inserted_vmid(&t, MARK(BENCH_NUMBER, STEP_BENCH_DMA),
@@ -230,7 +163,7 @@ static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 			 r->before, r->tlbi, pa_old, pa_tlbi);
 
 	r->smmu_vmid = inserted_vmid(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_DMA_OLD), r->sid);
-	step(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_TLBI), &first, &last);
+	trace_step_find(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_TLBI), &first, &last);
 	e = trace_next(t, EV_TLBI, "VAE1IS", first, last);
 	r->kvm_vmid = e ? e->vmid : TRACE_NONE;
 	if (r->smmu_vmid == TRACE_NONE || r->kvm_vmid == TRACE_NONE)
@@ -239,7 +172,7 @@ static void read_vm(const struct trace *t, unsigned int i, struct vm_row *r)
 	r->commands = trace_count(t, EV_CMD, NULL, first, last);
 	if (!stale)
 		return;
-	step(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_CMD), &first, &last);
+	trace_step_find(t, MARK(DEMO_NUMBER, i << 4 | STEP_DEMO_CMD), &first, &last);
 	r->commands += trace_count(t, EV_CMD, NULL, first, last);
 }
 
@@ -327,9 +260,13 @@ int main(int argc, char **argv)
 		if (demo)
 			read_demo(argv[2], k, &d[k]);
 	}
-	if (demo)
+	if (demo) {
 		print_demo(d, b);
+		print_own_demo(argv[2]);
+	}
 	print_bench(b);
 	print_load(b);
-	return bad;
+	if (!demo)
+		print_own_bench(argv[2], b);
+	return complained();
 }
