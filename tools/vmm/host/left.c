@@ -9,7 +9,7 @@
 
 #include "host.h"
 
-#define SMMU_DEBUGFS	"/sys/kernel/debug/arm-smmu-v3"
+#define SMMU_DEBUGFS	"/sys/kernel/debug/iommu/arm-smmu-v3"
 #define LEFT_TRIES	50	/* a tenth of a second each */
 
 /* Lines of a file that have a text; -1 if there is no such file */
