@@ -184,6 +184,18 @@ char dma_lands(struct guest *g, struct dev *d)
 	return dma_lands_at(g, d, DMA_IOVA);
 }
 
+char pair_lands_at(struct guest *g, struct dev *a, struct dev *b, u64 iova)
+{
+	char first = dma_lands_at(g, a, iova);
+
+	return first == dma_lands_at(g, b, iova) ? first : '?';
+}
+
+char pair_lands(struct guest *g, struct dev *a, struct dev *b)
+{
+	return pair_lands_at(g, a, b, DMA_IOVA);
+}
+
 void edu_fill(struct guest *g)
 {
 	*page(g, 'C') = TESTDEV_DATA;

@@ -82,6 +82,10 @@ char dma_lands(struct guest *g, struct dev *d);
 /* The same to any address, as PAGE_IOVA() */
 char dma_lands_at(struct guest *g, struct dev *d, u64 iova);
 
+/* Of two functions: where the DMA of both lands, '?' if that is not the same */
+char pair_lands_at(struct guest *g, struct dev *a, struct dev *b, u64 iova);
+char pair_lands(struct guest *g, struct dev *a, struct dev *b);
+
 /* Where stage 2, and each stage 1 too, map a page one to one */
 #define PAGE_IOVA(c)	(GPA_BASE + OFF_PAGE_A + ((c) - 'A') * PAGE)
 

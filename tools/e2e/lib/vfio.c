@@ -293,6 +293,11 @@ int dev_attach(struct dev *d, u32 pt)
 	return 0;
 }
 
+int pair_attach(struct dev *a, struct dev *b, u32 pt)
+{
+	return dev_attach(a, pt) ?: dev_attach(b, pt);
+}
+
 int dev_attach_pasid(struct dev *d, u32 pt, u32 pasid)
 {
 	struct vfio_device_attach_iommufd_pt cmd = {

@@ -63,6 +63,8 @@ int dev_reset(struct dev *d);
 int dev_file_open(const struct dev *d);
 int dev_bind(struct dev *d, int iommufd);
 int dev_attach(struct dev *d, u32 pt);
+/* Both functions of one device. The first call is for the group, the second adds one */
+int pair_attach(struct dev *a, struct dev *b, u32 pt);
 int dev_attach_pasid(struct dev *d, u32 pt, u32 pasid);
 int dev_detach(struct dev *d);
 /* The driver of its IOMMU, "" if there is none; in a static buffer */

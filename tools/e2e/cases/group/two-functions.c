@@ -34,17 +34,20 @@ E2E_CASE(two_functions, 41, "two-functions", TWO_FUNCTIONS_STEPS,
 #define EXTRA_OFF	0x10000000ul
 #define EXTRA		(GPA_BASE + EXTRA_OFF)
 
-static int both_attach(struct dev *a, struct dev *b, u32 pt)
+static void map_extra(struct guest *g)
 {
-	return dev_attach(a, pt) ?: dev_attach(b, pt);
+	ioas_unmap(g->iommufd, g->ioas, EXTRA, PAGE);
+	must(!ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_A, PAGE, EXTRA),
+	     "map");
 }
 
-/* Where the DMA of both goes; '?' if that is not the same */
-static char both_land(struct guest *g, struct dev *a, struct dev *b)
+/* After another page has taken the place of A */
+static char extra_lands(struct guest *g, struct dev *a, struct dev *b, u64 iova)
 {
-	char first = dma_lands(g, a);
-
-	return first == dma_lands(g, b) ? first : '?';
+	must(!ioas_unmap(g->iommufd, g->ioas, EXTRA, PAGE) &&
+	     !ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_C, PAGE, EXTRA),
+	     "another page there");
+	return pair_lands_at(g, a, b, iova);
 }
 
 /* Only the first function has a vDEVICE */
@@ -52,13 +55,19 @@ static void one_vdevice(struct guest *g, struct vsmmu *v, struct dev *a,
 			struct dev *b)
 {
 	static struct usage before, after;
+	char hit;
 	int ret;
 
+	map_extra(g);
 	mark(STEP_TWO_FUNCTIONS_ONE);
-	must(!both_attach(a, b, v->bypass), "attach to nested bypass");
+	must(!pair_attach(a, b, v->bypass), "attach to nested bypass");
 	check(dma_lands_at(g, a, PAGE_IOVA('A')) == 'A' &&
 	      dma_lands_at(g, b, PAGE_IOVA('B')) == 'B',
 	      "nested bypass needs no vDEVICE");
+	must(pair_lands_at(g, a, b, EXTRA) == 'A', "both are cached");
+	hit = extra_lands(g, a, b, EXTRA);
+	check(hit == 'C', "unmap, one vDEVICE: DMA of both in %c, expected C", hit);
+	map_extra(g);
 	ret = dev_attach(a, v->trans);
 	check(ret == -ENOENT, "replace, one has no vDEVICE: %d, expected %d",
 	      ret, -ENOENT);
@@ -70,7 +79,7 @@ static void one_vdevice(struct guest *g, struct vsmmu *v, struct dev *a,
 	ret = dev_attach(a, v->trans);
 	check(ret == -ENOENT, "attach, one has no vDEVICE: %d, expected %d", ret,
 	      -ENOENT);
-	check(both_land(g, a, b) == '!', "neither of them is attached");
+	check(pair_lands(g, a, b) == '!', "neither of them is attached");
 	usage_read(&after);
 	check(usage_same(&before, &after), "nothing is left of the attach");
 }
@@ -82,29 +91,24 @@ static void invalidate(struct guest *g, struct vsmmu *v, struct dev *a,
 	char hit;
 
 	mark(STEP_TWO_FUNCTIONS_DMA);
-	check(both_land(g, a, b) == 'A', "DMA of both");
+	check(pair_lands(g, a, b) == 'A', "DMA of both");
 	mark(STEP_TWO_FUNCTIONS_TLBI);
 	s1_map(&g->s1, OFF_PAGE_B);
 	vm_exec(&g->vm, GUEST_TLBI_VA, GUEST_ASID, DMA_IOVA);
-	hit = both_land(g, a, b);
+	hit = pair_lands(g, a, b);
 	check(hit == after, "the VM's TLBI: DMA of both in %c, expected %c", hit,
 	      after);
 	mark(STEP_TWO_FUNCTIONS_CMD);
 	vsmmu_tlbi_all(v);
-	hit = both_land(g, a, b);
+	hit = pair_lands(g, a, b);
 	check(hit == 'B', "the guest's command: DMA of both in %c, expected B",
 	      hit);
 
-	must(!ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_A, PAGE, EXTRA),
-	     "map");
 	s1_map(&g->s1, EXTRA_OFF);
 	vsmmu_tlbi_all(v);
-	must(both_land(g, a, b) == 'A', "both are cached");
+	must(pair_lands(g, a, b) == 'A', "both are cached");
 	mark(STEP_TWO_FUNCTIONS_UNMAP);
-	must(!ioas_unmap(g->iommufd, g->ioas, EXTRA, PAGE) &&
-	     !ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_C, PAGE, EXTRA),
-	     "another page there");
-	hit = both_land(g, a, b);
+	hit = extra_lands(g, a, b, DMA_IOVA);
 	check(hit == 'C', "unmap: DMA of both in %c, expected C", hit);
 }
 
@@ -131,10 +135,10 @@ static void detach(struct guest *g, struct dev *a, struct dev *b)
 {
 	mark(STEP_TWO_FUNCTIONS_FIRST);
 	must(!dev_detach(a), "detach the first");
-	check(both_land(g, a, b) == 'C', "one detached: DMA of both goes on");
+	check(pair_lands(g, a, b) == 'C', "one detached: DMA of both goes on");
 	mark(STEP_TWO_FUNCTIONS_SECOND);
 	must(!dev_detach(b), "detach the second");
-	check(both_land(g, a, b) == '!', "both detached: DMA of both is refused");
+	check(pair_lands(g, a, b) == '!', "both detached: DMA of both is refused");
 }
 
 void case_two_functions(void)
@@ -158,7 +162,7 @@ void case_two_functions(void)
 	one_vdevice(&g, &v, a, b);
 	vdev = vdevice_alloc(fd, v.viommu, b->id, VSID);
 	must(vdev > 0, "the second vDEVICE: %d", vdev);
-	must(!both_attach(a, b, v.trans), "attach to nested translate");
+	must(!pair_attach(a, b, v.trans), "attach to nested translate");
 	invalidate(&g, &v, a, b);
 	replace(&g, &v, a, b);
 	detach(&g, a, b);
@@ -193,7 +197,7 @@ static int vmid_of_both(const struct span *s)
 void check_two_functions(struct run *r)
 {
 	struct span s[STEP_TWO_FUNCTIONS_END + 1];
-	int vmid, kvm;
+	int vmid, kvm, one;
 
 	if (!steps(r, STEP_TWO_FUNCTIONS_ONE, STEP_TWO_FUNCTIONS_END, s,
 		   "two-functions"))
@@ -202,6 +206,8 @@ void check_two_functions(struct run *r)
 	kvm = guest_vmid(&s[STEP_TWO_FUNCTIONS_TLBI]);
 	rule(r, vmid > 0 && kvm > 0 && (vmid == kvm) == r->share,
 	     "two-functions: both have VMID %d, the VM has %d", vmid, kvm);
+	one = vmid_of_both(&s[STEP_TWO_FUNCTIONS_ONE]);
+	rule(r, one == vmid, "two-functions: and %d with one vDEVICE", one);
 	rule(r, !count(&s[STEP_TWO_FUNCTIONS_REPLACE], EV_FAULT),
 	     "two-functions: no access is refused over the replaces");
 	rule(r, count(&s[STEP_TWO_FUNCTIONS_SECOND], EV_FAULT) == 2,

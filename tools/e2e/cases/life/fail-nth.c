@@ -588,11 +588,8 @@ static void try_attachments(void)
 	try_attach(S2, OTHER_S2, 2);
 	try_attach(S2, BYPASS, 2);
 	try_attach(BYPASS, TRANS, 3);
-	/* With their vDEVICEs gone from there, a group cannot go back half way */
-	if (!b.peer) {
-		try_attach(TRANS, SECOND_TRANS, 4);
-		try_attach(SECOND_TRANS, TRANS, 4);
-	}
+	try_attach(TRANS, SECOND_TRANS, 4);
+	try_attach(SECOND_TRANS, TRANS, 4);
 	try(&command);
 	try_attach(TRANS, BYPASS, 2);
 	try_attach(TRANS, S2, 2);
