@@ -40,9 +40,15 @@ kernel-base: tree
 	@scripts/kernel base/linux base/arm64 $(arm64_config)
 	@ln -sfn base/arm64 build/arm64-base
 
-.PHONY: kernel-modules kernel-debug kernel-kcsan
-kernel-modules kernel-debug kernel-kcsan: kernel-%: tree
+.PHONY: kernel-modules kernel-kcsan
+kernel-modules kernel-kcsan: kernel-%: tree
 	@scripts/kernel linux arm64-$* $(arm64_config) tools/configs/$*.config
+
+# With the KUnit suites, so that one build is for both
+.PHONY: kernel-debug
+kernel-debug: tree
+	@scripts/kernel linux arm64-debug $(arm64_config) $(wildcard kunit/arm64*.kunitconfig) \
+		tools/configs/debug.config
 
 # KCSAN watches one access in so many. Let it watch where VMIDs, PASIDs and page tables
 # are handled.
@@ -82,8 +88,12 @@ e2e-nested: kernel kernel-base qemu ## run its VMs that have an EL2, which takes
 		-M tools/e2e/matrix-nested
 
 .PHONY: e2e-debug
-e2e-debug: kernel-debug qemu ## run it with KASAN, lockdep, DEBUG_OBJECTS and kmemleak
+e2e-debug: kernel-debug qemu ## run it with KASAN, UBSAN, lockdep and kmemleak
 	@scripts/suite $@ $(call e2e_on,debug) -T 600 -a 'e2e.slow=10 e2e.ops=20000'
+
+.PHONY: kunit-debug
+kunit-debug: kernel-debug qemu ## run the KUnit suites with KASAN, UBSAN and lockdep
+	@scripts/suite $@ scripts/kunit debug run
 
 .PHONY: storm-kcsan
 storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
