@@ -5,8 +5,13 @@
 set -euo pipefail
 
 top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+# The Linux that the patches are written for, and the one that they are put on: BASE
+# names another, which has a build directory of its own.
+main_base=7.3
+for_base=${BASE:-$main_base}
 # shellcheck disable=SC2034 # for the scripts that source this file
 build=$top/build
+[ "$for_base" = "$main_base" ] || build=$top/build/$for_base
 VSVA_CACHE=${VSVA_CACHE:-${HOME:-/root}/.cache/vsva}
 self=${0##*/}
 # shellcheck disable=SC2034
@@ -37,6 +42,11 @@ say()
 {
 	printf '%s\n' "$*"
 }
+
+case $for_base in
+"$main_base" | 7.2) ;;
+*) die "BASE=$BASE: the patches are for Linux $main_base, and kept for 7.2" ;;
+esac
 
 # Whatever ends this script, its unfinished step and temporary places go.
 step_pid=
@@ -116,6 +126,14 @@ run_step()
 		die "$name failed after $now s$(disk_full "$log"), see ${log#"$PWD/"}"
 	fi
 	say "$name: done, $now s"
+}
+
+# version_of DIR: x.y.z of the kernel there, or nothing
+version_of()
+{
+	[ ! -f "$1/Makefile" ] ||
+		sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = *//p' "$1/Makefile" |
+		head -n 3 | paste -s -d .
 }
 
 # as_root COMMAND...
