@@ -15,15 +15,24 @@ if command -v ccache >/dev/null; then
 	ccache='ccache '
 fi
 
-# kernel_make SOURCE OUTPUT ARGUMENT...: for $arch, arm64 unless it is set.
+# kernel_make SOURCE OUTPUT ARGUMENT...: for $arch, arm64 unless it is set, with gcc or,
+# if $llvm is the suffix of its programs, clang.
 kernel_make()
 {
-	local source=$1 output=$2 cross=aarch64-linux-gnu-
+	local source=$1 output=$2 cross=
 	shift 2
 
-	[ "${arch:-arm64}" = arm64 ] || cross=
+	case ${arch:-arm64} in
+	arm64) cross=aarch64-linux-gnu- ;;
+	riscv) cross=riscv64-linux-gnu- ;;
+	esac
+	if [ -n "${llvm:-}" ]; then
+		set -- LLVM="$llvm" CC="${ccache}clang$llvm" "$@"
+	else
+		set -- CC="$ccache${cross}gcc" "$@"
+	fi
 	make -C "$source" O="$output" ARCH="${arch:-arm64}" CROSS_COMPILE=$cross \
-		CC="$ccache${cross}gcc" HOSTCC="${ccache}gcc" "$@"
+		HOSTCC="${ccache}gcc" "$@"
 }
 
 # kernel_config SOURCE OUTPUT FRAGMENT: allnoconfig and the fragment
@@ -36,6 +45,23 @@ kernel_config()
 merge_config()
 {
 	cat "$@" | tac | awk -F= '/^CONFIG_/ && !seen[$1]++' | tac
+}
+
+# known_config SOURCE FRAGMENT: the lines for symbols that the source has. For a tree
+# that has not all series; in one that has, an unknown symbol is a wrong one.
+known_config()
+{
+	git -C "$1" grep -h '^[[:space:]]*\(menu\)\?config ' HEAD -- '*Kconfig*' |
+		awk -v fragment="$2" '
+			{ known["CONFIG_" $2] = 1 }
+			END {
+				while ((getline line < fragment) > 0) {
+					name = line
+					sub(/=.*/, "", name)
+					if (name in known)
+						print line
+				}
+			}'
 }
 
 # check_config OUTPUT FRAGMENT: a line that Kconfig drops is a wrong line, not

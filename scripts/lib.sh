@@ -8,6 +8,7 @@ top=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
 # The Linux that the patches are written for, and the one that they are put on: BASE
 # names another, which has a build directory of its own.
 main_base=7.3
+other_base=7.2
 for_base=${BASE:-$main_base}
 # shellcheck disable=SC2034 # for the scripts that source this file
 build=$top/build
@@ -44,8 +45,8 @@ say()
 }
 
 case $for_base in
-"$main_base" | 7.2) ;;
-*) die "BASE=$BASE: the patches are for Linux $main_base, and kept for 7.2" ;;
+"$main_base" | "$other_base") ;;
+*) die "BASE=$BASE: the patches are for Linux $main_base and $other_base" ;;
 esac
 
 # Whatever ends this script, its unfinished step and temporary places go.

@@ -3,6 +3,11 @@
 # of a kernel git tree. patches/ has a directory for each series; patches/series
 # lists them in order as "series/patch". In the tree a trailer that is not in the
 # patch says which series a commit is of.
+#
+# On another base a patch is merged. Where that gives a conflict, or what does not do
+# there, a variant lies beside it, <patch>.7.2.patch for <patch>.patch: a diff on top of
+# the merged files, in which the base has won each conflict. "Not-here: <file>" in it
+# says that there is nothing to add to that.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 linux=$build/linux
@@ -53,6 +58,16 @@ all_series()
 	in_series | sed 's,/.*,,' | uniq
 }
 
+# base_series: those that are kept for $for_base
+base_series()
+{
+	if [ "$for_base" = "$main_base" ]; then
+		all_series
+	else
+		sed -n "s/^$for_base:[[:space:]]*//p" "$top/patches/bases" | tr ' ' '\n'
+	fi
+}
+
 # needs SERIES: the series that have to be below it, in order
 needs()
 {
@@ -62,7 +77,66 @@ needs()
 # patch_files DIR: the kernel's that are in it, patches/ or what export has written
 patch_files()
 {
-	(cd "$1" && find . -name qemu -prune -o -name '*.patch' -print | sed 's,^\./,,' | sort) 2>/dev/null
+	(cd "$1" && find . -name qemu -prune -o -name '*.patch' ! -name "*.$other_base.patch" \
+		-print | sed 's,^\./,,' | sort) 2>/dev/null
+}
+
+# variant_of PATCH: where that for $for_base is, if there is one
+variant_of()
+{
+	say "${1%.patch}.$for_base.patch"
+}
+
+variant_files()
+{
+	[ ! -d "$1" ] ||
+		(cd "$1" && find . -name "*.$other_base.patch" | sed 's,^\./,,' | sort)
+}
+
+# diff_paths DIFF: the files in it, by the name that they get, and those that a variant
+# leaves alone
+diff_paths()
+{
+	sed -n 's,^diff --git a/.* b/,,p; s/^Not-here: //p' "$1"
+}
+
+# apply_to_index GIT-DIR DIFF OPTION...: to the index in $GIT_INDEX_FILE, exactly
+apply_to_index()
+{
+	local git_dir=$1 diff=$2
+	shift 2
+
+	git --git-dir="$git_dir" apply --cached --whitespace=nowarn "$@" "$diff" 2>&1
+}
+
+# merge_file GIT-DIR DIFF PATH: apply what DIFF has for PATH, or merge it with what
+# was changed there since the file that it was made for, which git has. Fails if they
+# conflict: then the lines of the base are kept.
+merge_file()
+{
+	local git_dir=$1 diff=$2 path=$3 mode ours before after merged
+
+	if apply_to_index "$git_dir" "$diff" --include="$path" >/dev/null ||
+	   apply_to_index "$git_dir" "$diff" --include="$path" --3way >/dev/null; then
+		return
+	fi
+	# Of a conflict the index has all three, with the mode
+	read -r mode before after < <(awk -v path="$path" '
+		/^diff --git / { here = index($0, " b/" path) && $NF == "b/" path }
+		here && /^index / { split($2, blob, /\.\./); print $3, blob[1], blob[2] }' "$diff")
+	ours=$(git --git-dir="$git_dir" ls-files -s -- ":(top,literal)$path" |
+		awk '$3 == 0 || $3 == 2 { print $2; exit }')
+	merged=$(mktemp -d "$tmp/merge.XXXXXX")
+	if ! git --git-dir="$git_dir" cat-file blob "$ours" >"$merged/ours" ||
+	   ! git --git-dir="$git_dir" cat-file blob "$before" >"$merged/before" ||
+	   ! git --git-dir="$git_dir" cat-file blob "$after" >"$merged/after"; then
+		die "$path: git has not what the patch was made for, run make tree without BASE first"
+	fi
+	git merge-file -q --ours "$merged/ours" "$merged/before" "$merged/after"
+	git --git-dir="$git_dir" update-index --force-remove "$path"
+	git --git-dir="$git_dir" update-index --add --cacheinfo \
+		"$mode,$(git --git-dir="$git_dir" hash-object -w --no-filters "$merged/ours"),$path"
+	return 1
 }
 
 # touches REPO A B FILTER: the paths that differ, of the kind in FILTER
@@ -77,7 +151,7 @@ kernel_files()
 	local dir
 
 	cd "$top" || return
-	for dir in drivers include kunit linux; do
+	for dir in arch drivers include kunit linux; do
 		[ ! -d $dir ] || find $dir -name '*.[chS]' -o -path 'linux/*' -type f
 	done | sort
 }
