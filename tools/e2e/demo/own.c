@@ -168,9 +168,9 @@ void print_own_bench(const char *dir, const struct bench b[NR_KERNELS])
 	print_head("");
 	print_cost(reads, b);
 	puts("insns, unmap: measured at EL1 on a host, which has no exits; cmds, regs: the SMMU's\n"
-	     "commands and register accesses of one unmap. in guest: computed, not measured: the\n"
-	     "unmap's (the read's) instructions, the measured exit for each register access, and\n"
-	     "the measured ioctl for each write. The ratios are of the unmap, or the read.");
+	     "commands and register accesses of one unmap, or read. in guest: computed, not\n"
+	     "measured: the unmap's (the read's) instructions, the exit measured above for each\n"
+	     "register access, and the ioctl for each write. The ratios are of the unmap, or read.");
 }
 
 void print_own_demo(const char *dir)
@@ -186,8 +186,8 @@ void print_own_demo(const char *dir)
 	       c[PATCHED].commands);
 	printf("%-20s | %9.2f | %9.2f\n", "SMMU registers each", accesses(&c[BASE]),
 	       accesses(&c[PATCHED]));
-	puts("A kernel at EL1, as a guest's is, which unmaps after each read. In a guest each access\n"
-	     "of a register is an exit.\n");
+	puts("A kernel at EL1, as a guest's is, which unmaps after each read. In a guest each\n"
+	     "access of a register is an exit.\n");
 	if (c[PATCHED].commands || accesses(&c[PATCHED]))
 		complain("the patched kernel uses the SMMU's queue for a read");
 }
