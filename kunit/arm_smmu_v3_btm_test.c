@@ -15,6 +15,7 @@
 #include <linux/io-pgtable.h>
 #include <linux/pgtable.h>
 #include <linux/prandom.h>
+#include <linux/seq_file.h>
 
 #include <asm/tlbflush.h>
 
@@ -64,6 +65,7 @@ struct bt_ev {
  * @attached: what the device is attached to
  * @log: what the SMMUs were told
  * @nr_log: how often
+ * @err: what becomes of commands
  */
 struct bt {
 	struct arm_smmu_device smmu[BT_SMMUS];
@@ -77,6 +79,7 @@ struct bt {
 	struct iommu_domain *attached;
 	struct bt_ev log[BT_LOG];
 	unsigned int nr_log;
+	int err;
 };
 
 static void bt_note(enum bt_kind kind, unsigned int smmu, u64 arg)
@@ -152,7 +155,7 @@ static int bt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 	}
 	if (sync)
 		bt_note(BT_CMD_SYNC, s, 0);
-	return 0;
+	return t->err;
 }
 
 /* The log as text: T a TLBI, D a DSB, commands with the number of the SMMU */
@@ -752,6 +755,37 @@ static struct iommu_domain *bt_domain_alloc(struct kunit *test, bool use_tlbi)
 	return domain;
 }
 
+#ifdef CONFIG_IOMMU_DEBUGFS
+/* What is shown, while the domain of a dirty ASID waits for the SMMU */
+static void bt_show_dirty(struct kunit *test)
+{
+	struct bt *t = test->priv;
+	struct arm_smmu_domain *attached = bt_replace(test);
+	struct iommu_domain *left = bt_domain_alloc(test, false);
+	unsigned int asid = to_smmu_domain(left)->cd.asid;
+	struct seq_file s = { .private = &t->smmu[0], .size = PAGE_SIZE };
+	char want[128];
+
+	s.buf = kunit_kzalloc(test, s.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, s.buf);
+	to_smmu_domain(left)->cd.dirty = true;
+	t->err = -ETIMEDOUT;
+	left->ops->free(left);
+	t->err = 0;
+	KUNIT_ASSERT_PTR_EQ(test, xa_load(&t->smmu[0].asid_xa, asid),
+			    to_smmu_domain(left));
+
+	snprintf(want, sizeof(want),
+		 "own stage 1 by broadcast\n asid by          pasid device\n%5u %-9s %7u %s\n",
+		 attached->cd.asid, attached->use_tlbi ? "broadcast" : "command",
+		 0, dev_name(t->dev));
+	KUNIT_EXPECT_EQ(test, arm_smmu_stage1_show(&s, NULL), 0);
+	KUNIT_EXPECT_STREQ(test, s.buf, want);
+	arm_smmu_asids_destroy(&t->smmu[0]);
+	KUNIT_EXPECT_NULL(test, xa_load(&t->smmu[0].asid_xa, asid));
+}
+#endif
+
 static int bt_init(struct kunit *test)
 {
 	struct arm_smmu_device *smmu;
@@ -771,6 +805,7 @@ static int bt_init(struct kunit *test)
 			 ARM_SMMU_FEAT_RANGE_INV | ARM_SMMU_FEAT_BTM |
 			 ARM_SMMU_FEAT_BTM_S1;
 	smmu->asid_bits = 16;
+	xa_init_flags(&smmu->asid_xa, XA_FLAGS_ALLOC1);
 	smmu->oas = 48;
 	smmu->pgsize_bitmap = PAGE_SIZE | PMD_SIZE | PUD_SIZE;
 	smmu->strtab_cfg.linear.table = t->ste;
@@ -846,6 +881,9 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(bt_domain, bt_can_gen_params),
 	KUNIT_CASE(bt_attach),
 	KUNIT_CASE(bt_pgtable),
+#ifdef CONFIG_IOMMU_DEBUGFS
+	KUNIT_CASE(bt_show_dirty),
+#endif
 	{}
 };
 

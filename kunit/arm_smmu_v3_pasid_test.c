@@ -18,6 +18,8 @@
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
 #include <linux/io-pgtable.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched/mm.h>
 
 #include "arm-smmu-v3.h"
 #include "arm-smmu-v3-nomem-test.h"
@@ -79,7 +81,7 @@ struct pt_tlb {
  * @nr_unmapped: Number of them
  * @syncs: CMD_SYNCs since pt_set()
  * @fail_at: Which of these fails, 0 for none
- * @hangs: All of them fail
+ * @hangs_from: From which on all of them fail, 0 for none
  */
 struct pt_test {
 	struct arm_smmu_device smmu;
@@ -103,7 +105,7 @@ struct pt_test {
 	unsigned int nr_unmapped;
 	unsigned int syncs;
 	unsigned int fail_at;
-	bool hangs;
+	unsigned int hangs_from;
 };
 
 /**
@@ -256,7 +258,9 @@ static void pt_invalidate(struct pt_test *t, u16 asid)
 
 static bool pt_asid_in_use(u16 asid)
 {
-	return xa_load(&arm_smmu_asid_xa, asid);
+	struct pt_test *t = kunit_get_current_test()->priv;
+
+	return xa_load(&t->smmu.asid_xa, asid);
 }
 
 static void pt_check_tlb(struct kunit *test)
@@ -287,7 +291,8 @@ static int pt_sync(struct pt_test *t, const struct pt_cmd *cmds, int n)
 {
 	int i;
 
-	if (++t->syncs == t->fail_at || t->hangs)
+	if (++t->syncs == t->fail_at ||
+	    (t->hangs_from && t->syncs >= t->hangs_from))
 		return -ETIMEDOUT;
 	for (i = 0; i < n; i++)
 		if (cmds[i].op == CMDQ_OP_TLBI_NH_ASID ||
@@ -452,11 +457,12 @@ static void pt_expect_unmaps(struct kunit *test, struct iommu_domain *domain,
 
 static unsigned int pt_count_asids(void)
 {
+	struct pt_test *t = kunit_get_current_test()->priv;
 	unsigned int num = 0;
 	unsigned long asid;
 	void *entry;
 
-	xa_for_each(&arm_smmu_asid_xa, asid, entry)
+	xa_for_each(&t->smmu.asid_xa, asid, entry)
 		num++;
 	return num;
 }
@@ -646,6 +652,49 @@ static void pt_replace_rid(struct kunit *test)
 					t->domain[0]));
 }
 
+/*
+ * The RID goes to bypass while PASIDs are in use. The CD that it had is the one of
+ * PASID 0 as well: it has to be gone when its ASID is flushed.
+ */
+static void pt_rid_bypass(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct arm_smmu_domain *rid = to_smmu_domain(t->domain[2]);
+	unsigned int i, at, syncs, tlbi = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID,
+					arm_smmu_ops.identity_domain,
+					t->domain[2]));
+	syncs = t->syncs;
+	for (i = 0; i < t->nr_log; i++) {
+		if (t->log[i].op == CMDQ_OP_TLBI_NH_ASID)
+			tlbi = i;
+		if (tlbi)
+			KUNIT_EXPECT_NE_MSG(test, t->log[i].op, CMDQ_OP_CFGI_CD,
+					    "command %u", i);
+	}
+	KUNIT_EXPECT_GT(test, tlbi, 0U);
+	KUNIT_EXPECT_FALSE(test,
+			   pt_valid(arm_smmu_get_cd_ptr(t->master,
+							IOMMU_NO_PASID)));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, t->domain[2],
+					arm_smmu_ops.identity_domain));
+
+	/* An error of any of these commands leaves the ASID dirty */
+	for (at = 1; at <= syncs; at++) {
+		t->fail_at = at;
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID,
+						arm_smmu_ops.identity_domain,
+						t->domain[2]));
+		t->fail_at = 0;
+		KUNIT_EXPECT_TRUE_MSG(test, rid->cd.dirty, "CMD_SYNC %u", at);
+		rid->cd.dirty = false;
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID,
+						t->domain[2],
+						arm_smmu_ops.identity_domain));
+	}
+}
+
 /* An allocation that fails leaves the old page table, or the new one, and no more */
 static void pt_replace_nomem(struct kunit *test)
 {
@@ -728,7 +777,7 @@ static struct iommu_domain *pt_dirty_domain(struct kunit *test,
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
 	t->fail_at = fail_at;
-	t->hangs = !fail_at;
+	t->hangs_from = !fail_at;
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
 					arm_smmu_ops.blocked_domain, domain));
 	t->fail_at = 0;
@@ -753,11 +802,9 @@ static void pt_dirty_asid(struct kunit *test)
 		/* What the SMMU may still use is reached by an unmap */
 		pt_expect_unmaps(test, domain, true);
 
-		/* An unmap of all, as always, and then what was due */
 		i = 0;
 		t->nr_log = 0;
 		domain->ops->free(domain);
-		pt_expect_tlbi(test, &i, asid);
 		pt_expect_cmd(test, &i,
 			      (struct pt_cmd){ .op = CMDQ_OP_CFGI_ALL });
 		pt_expect_sync(test, &i);
@@ -765,6 +812,64 @@ static void pt_dirty_asid(struct kunit *test)
 		pt_expect_end(test, i);
 		KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
 	}
+}
+
+/*
+ * The CFGI_CD of so many streams need two lists of commands. An error of the first is
+ * an error.
+ */
+static void pt_dirty_many_streams(struct kunit *test)
+{
+	const unsigned int num = CMDQ_BATCH_ENTRIES + 6;
+	struct pt_test *t = test->priv;
+	struct arm_smmu_stream *streams;
+	struct iommu_domain *domain;
+	unsigned int at, i;
+
+	streams = kunit_kcalloc(test, num, sizeof(*streams), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, streams);
+	for (i = 0; i < num; i++)
+		streams[i].id = PT_SID + i;
+	t->master->streams = streams;
+	t->master->num_streams = num;
+
+	/* Twice two for the CD, and the TLBI */
+	for (at = 1; at <= 5; at++) {
+		domain = pt_dirty_domain(test, at);
+		KUNIT_EXPECT_EQ(test, 5U, t->syncs);
+		domain->ops->free(domain);
+	}
+	t->master->streams = t->streams;
+	t->master->num_streams = PT_STREAMS;
+}
+
+/* After an STE that failed, release_device() frees the CD tables if CFGI_ALL works */
+static void pt_cd_tables_stay(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int i = 0;
+
+	t->nr_log = 0;
+	KUNIT_EXPECT_TRUE(test, arm_smmu_can_free_cd_tables(t->master));
+	KUNIT_EXPECT_EQ(test, 0U, t->nr_log);
+
+	/* The STE comes first */
+	t->fail_at = 1;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID,
+					arm_smmu_ops.identity_domain,
+					t->domain[2]));
+	t->fail_at = 0;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, t->domain[2],
+					arm_smmu_ops.identity_domain));
+
+	t->hangs_from = 1;
+	KUNIT_EXPECT_FALSE(test, arm_smmu_can_free_cd_tables(t->master));
+	t->hangs_from = 0;
+	t->nr_log = 0;
+	KUNIT_EXPECT_TRUE(test, arm_smmu_can_free_cd_tables(t->master));
+	pt_expect_cmd(test, &i, (struct pt_cmd){ .op = CMDQ_OP_CFGI_ALL });
+	pt_expect_sync(test, &i);
+	pt_expect_end(test, i);
 }
 
 /* No ASID is lost for good, and a queue that hangs is waited for once a request */
@@ -784,18 +889,17 @@ static void pt_lose_no_asid(struct kunit *test)
 		asid = pt_asid(domain[0]);
 		t->syncs = 0;
 		domain[0]->ops->free(domain[0]);
-		/* The unmap of all, and one attempt to clean the ASID */
-		KUNIT_EXPECT_EQ(test, 2U, t->syncs);
+		KUNIT_EXPECT_EQ(test, 1U, t->syncs);
 		KUNIT_EXPECT_TRUE(test, pt_asid_in_use(asid));
-		t->hangs = false;
+		t->hangs_from = 0;
 	}
 	KUNIT_EXPECT_EQ(test, 255U, pt_count_asids());
 
-	t->hangs = true;
+	t->hangs_from = 1;
 	t->syncs = 0;
 	KUNIT_EXPECT_EQ(test, -EBUSY, PTR_ERR_OR_ZERO(pt_new_domain(t)));
 	KUNIT_EXPECT_EQ(test, 1U, t->syncs);
-	t->hangs = false;
+	t->hangs_from = 0;
 
 	for (n = 0; n < BIT(8); n++) {
 		domain[n] = pt_new_domain(t);
@@ -810,10 +914,176 @@ static void pt_lose_no_asid(struct kunit *test)
 	/* With the SMMU goes what it has left */
 	domain[0] = pt_dirty_domain(test, 0);
 	domain[0]->ops->free(domain[0]);
-	t->hangs = false;
+	t->hangs_from = 0;
 	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
 	arm_smmu_asids_destroy(&t->smmu);
+	KUNIT_EXPECT_EQ(test, 0U, pt_count_asids());
+}
+
+static struct page *pt_table_page(struct iommu_domain *domain)
+{
+	return phys_to_page(pt_cfg(domain)->arm_lpae_s1_cfg.ttbr);
+}
+
+/* A page table is there as long as the SMMU may walk it */
+static void pt_table_is_kept(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	struct iommu_domain *domain;
+	struct page *page;
+	unsigned int at;
+
+	for (at = 1; at <= 3; at++) {
+		domain = pt_dirty_domain(test, 1);
+		page = pt_table_page(domain);
+		get_page(page);
+		t->syncs = 0;
+		t->fail_at = at;
+		domain->ops->free(domain);
+		t->fail_at = 0;
+		KUNIT_EXPECT_EQ(test, t->syncs, min(at, 2U));
+		KUNIT_EXPECT_EQ(test, page_count(page), at == 3 ? 1 : 2);
+
+		/* The next one that is freed takes it along */
+		domain = pt_new_domain(t);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+		domain->ops->free(domain);
+		KUNIT_EXPECT_EQ(test, t->syncs, at == 3 ? 2U : 2U + min(at, 2U));
+		KUNIT_EXPECT_EQ(test, page_count(page), 1);
+		KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+		put_page(page);
+	}
+
+	/* Or the SMMU, when it goes */
+	domain = pt_dirty_domain(test, 0);
+	page = pt_table_page(domain);
+	get_page(page);
+	domain->ops->free(domain);
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	t->syncs = 0;
+	arm_smmu_asids_destroy(&t->smmu);
+	KUNIT_EXPECT_EQ(test, t->syncs, 0U);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
+	t->hangs_from = 0;
+}
+
+/* As iommu_sva_domain_alloc() */
+static struct iommu_domain *pt_sva_domain(struct kunit *test,
+					  struct mm_struct *mm)
+{
+	struct pt_test *t = test->priv;
+	struct iommu_domain *domain;
+
+	t->smmu.features |= ARM_SMMU_FEAT_SVA;
+	domain = arm_smmu_ops.domain_alloc_sva(t->dev, mm);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	domain->mm = mm;
+	return domain;
+}
+
+/*
+ * The mm goes while the device is attached. Of the commands one fails, or all from
+ * it on: the CD and the TLBI, and then the two that make up for them.
+ */
+static void pt_mm_goes(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	unsigned int at, hangs, i;
+	struct iommu_domain *domain;
+	struct mm_struct *mm;
+	bool dirty;
+	u16 asid;
+
+	for (at = 0; at <= 7; at++) {
+		hangs = at > 3 ? at - 3 : 0;
+		dirty = hangs && hangs <= 3;
+		mm = mm_alloc();
+		KUNIT_ASSERT_NOT_NULL(test, mm);
+		mmgrab(mm);
+		domain = pt_sva_domain(test, mm);
+		asid = pt_asid(domain);
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
+
+		i = 0;
+		t->nr_log = 0;
+		t->syncs = 0;
+		t->fail_at = hangs ? 0 : at;
+		t->hangs_from = hangs;
+		mmput(mm);
+		t->fail_at = 0;
+		t->hangs_from = 0;
+		pt_expect_cfgi(test, &i, PT_PASID, true, 2);
+		pt_expect_tlbi(test, &i, asid);
+		if (at && hangs <= 3) {
+			pt_expect_cmd(test, &i,
+				      (struct pt_cmd){ .op = CMDQ_OP_CFGI_ALL });
+			pt_expect_sync(test, &i);
+			if (!hangs)
+				pt_expect_tlbi(test, &i, asid);
+		}
+		pt_expect_end(test, i);
+		KUNIT_EXPECT_EQ(test, to_smmu_domain(domain)->cd.dirty, dirty);
+
+		KUNIT_ASSERT_EQ(test, 0,
+				pt_set(test, PT_PASID,
+				       arm_smmu_ops.blocked_domain, domain));
+		/* The pgd is there until the ASID is clean */
+		t->hangs_from = dirty;
+		t->syncs = 0;
+		domain->ops->free(domain);
+		mmu_notifier_synchronize();
+		KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count),
+				dirty ? 2 : 1);
+		t->hangs_from = 0;
+		/* Any other domain takes along what was left */
+		domain = pt_new_domain(t);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+		domain->ops->free(domain);
+		mmu_notifier_synchronize();
+		KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), 1);
+		mmdrop(mm);
+		KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	}
+}
+
+/* What an mm unmaps goes on to reach an ASID that was left dirty */
+static void pt_mm_stays(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	struct iommu_domain *domain;
+	struct mm_struct *mm;
+	u16 asid;
+
+	mm = mm_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	domain = pt_sva_domain(test, mm);
+	asid = pt_asid(domain);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
+	t->hangs_from = 1;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain, domain));
+	domain->ops->free(domain);
+	t->hangs_from = 0;
+	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
+
+	t->nr_unmapped = 0;
+	t->unmapping = true;
+	mmu_notifier_arch_invalidate_secondary_tlbs(mm, 0, PAGE_SIZE);
+	t->unmapping = false;
+	KUNIT_EXPECT_TRUE(test, pt_unmaps(t, asid));
+
+	/* The next domain that is freed takes it along */
+	domain = pt_new_domain(t);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	domain->ops->free(domain);
 	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	mmu_notifier_synchronize();
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), 1);
+	mmput(mm);
 }
 
 /* A page table of another SMMU is refused before anything is written */
@@ -892,6 +1162,7 @@ static int pt_init(struct kunit *test, unsigned long features)
 	smmu->features = ARM_SMMU_FEAT_TRANS_S1 | ARM_SMMU_FEAT_COHERENCY |
 			 ARM_SMMU_FEAT_ATOMIC128 | features;
 	smmu->asid_bits = PT_ASID_BITS;
+	xa_init_flags(&smmu->asid_xa, XA_FLAGS_ALLOC1);
 	smmu->oas = 48;
 	smmu->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
 	smmu->strtab_cfg.linear.table = t->ste;
@@ -1000,11 +1271,17 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_replace_shared),
 	KUNIT_CASE_PARAM(pt_replace_ways, pt_way_gen_params),
 	KUNIT_CASE(pt_replace_rid),
+	KUNIT_CASE(pt_rid_bypass),
 	KUNIT_CASE(pt_replace_nomem),
 	KUNIT_CASE(pt_replace_same),
 	KUNIT_CASE(pt_detach),
 	KUNIT_CASE(pt_dirty_asid),
+	KUNIT_CASE(pt_dirty_many_streams),
+	KUNIT_CASE(pt_cd_tables_stay),
 	KUNIT_CASE(pt_lose_no_asid),
+	KUNIT_CASE(pt_table_is_kept),
+	KUNIT_CASE(pt_mm_goes),
+	KUNIT_CASE(pt_mm_stays),
 	KUNIT_CASE(pt_refuse),
 	KUNIT_CASE(pt_refuse_coherency),
 	KUNIT_CASE(pt_memory),

@@ -306,6 +306,103 @@ static void ve_lose_none(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 0);
 }
 
+/* Leave the private number of a table, or the one that a vSMMU has had, dirty */
+static struct arm_smmu_domain *ve_dirty_table(struct vt *t, bool shared)
+{
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_vsmmu *vsmmu = NULL;
+
+	if (shared) {
+		vsmmu = vt_must_share(t, s2, &t->vms[0]);
+		vt_attach_translate(t, 1, vsmmu, &t->vms[0]);
+	} else {
+		KUNIT_ASSERT_EQ(t->test, vt_attach(t, 1, &s2->domain), 0);
+	}
+	/* The STE stays in the cache, the TLBI is carried out */
+	vt_clear_log(t);
+	t->fail_at = 1;
+	KUNIT_ASSERT_EQ(t->test, vt_detach(t, 1), 0);
+	t->fail_at = 0;
+	if (vsmmu) {
+		t->hangs_from = 1;
+		vt_free_vsmmu(t, vsmmu);
+		t->hangs_from = 0;
+	}
+	vt_clear_log(t);
+	return s2;
+}
+
+struct ve_table {
+	enum vt_fault fault;
+	bool shared;
+	const char *desc;
+};
+
+static const struct ve_table ve_tables[] = {
+	{ VT_CERROR, false, "CERROR" },
+	{ VT_TIMEOUT, false, "timeout" },
+	{ VT_CERROR, true, "CERROR, shared" },
+	{ VT_TIMEOUT, true, "timeout, shared" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(ve_table, ve_tables, desc);
+
+/* At the free, each command of the cleaning fails, and then none */
+static void ve_table_is_kept(struct kunit *test)
+{
+	const struct ve_table *p = test->param_value;
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2;
+	unsigned int at;
+
+	vt_need_kvm(t);
+	t->fault = p->fault;
+	for (at = 1; at <= 3; at++) {
+		s2 = ve_dirty_table(t, p->shared);
+		KUNIT_EXPECT_EQ(test, vt_count_tables(t), 1);
+		t->fail_at = at;
+		vt_free_s2(t, s2);
+		KUNIT_EXPECT_EQ(test, vt_count_tables(t), at == 3 ? 0 : 1);
+		KUNIT_EXPECT_EQ(test, t->syncs, min(at, 2));
+		KUNIT_EXPECT_EQ(test, vt_count_vmids(t), at == 3 ? 0 : 1);
+
+		/* The next table that is freed takes it along */
+		vt_clear_log(t);
+		vt_free_s2(t, vt_new_s2(t));
+		KUNIT_EXPECT_EQ(test, t->syncs, at == 3 ? 0 : 2);
+		KUNIT_EXPECT_EQ(test, vt_count_tables(t), 0);
+		KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 0);
+		KUNIT_EXPECT_EQ(test, t->vms[0].refs, 0);
+		vt_check(t);
+	}
+}
+
+/* It goes with the last of its numbers, however that one is given up */
+static void ve_table_two_numbers(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2;
+	u16 id;
+
+	vt_need_kvm(t);
+	t->fault = VT_TIMEOUT;
+	s2 = ve_dirty_table(t, true);
+	id = s2->s2_cfg.vmid->id;
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	t->hangs_from = 1;
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	vt_free_s2(t, s2);
+	t->hangs_from = 0;
+	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 2);
+	KUNIT_EXPECT_EQ(test, vt_count_tables(t), 1);
+
+	KUNIT_EXPECT_EQ(test, vt_evict(vt_find(t, 1)), 0);
+	KUNIT_EXPECT_EQ(test, vt_count_tables(t), 1);
+	KUNIT_EXPECT_EQ(test, vt_evict(vt_find(t, id)), 0);
+	KUNIT_EXPECT_EQ(test, vt_count_tables(t), 0);
+	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 0);
+}
+
 /* A queue that hangs is waited for once for each request */
 static void ve_hang_once(struct kunit *test)
 {
@@ -432,17 +529,103 @@ static void ve_move_fails_once(struct kunit *test)
 	u16 id;
 
 	KUNIT_ASSERT_EQ(test, vt_attach(t, 0, &s2->domain), 0);
-	for (at = 1; at <= 3; at++) {
+	/* The first is before the move */
+	for (at = 2; at <= 4; at++) {
 		id = s2->s2_cfg.vmid->id;
 		vt_clear_log(t);
 		t->fault = *fault;
 		t->fail_at = at;
 		KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
-		KUNIT_EXPECT_EQ(test, t->syncs, 5);
+		KUNIT_EXPECT_EQ(test, t->syncs, 6);
 		KUNIT_EXPECT_NULL(test, vt_find(t, id));
 		vt_expect_users(t, s2, id, 0);
 		vt_expect_users(t, s2, s2->s2_cfg.vmid->id, 1);
 	}
+}
+
+/*
+ * Nothing works any more from somewhere in a move on. The SMMU may use the old number,
+ * so a command of the guest is not complete before that is clean.
+ */
+static void ve_move_then_guest(struct kunit *test)
+{
+	const enum vt_fault *fault = test->param_value;
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct vt_guest guest = { .t = t };
+	unsigned int from;
+
+	guest.vsmmu = vt_must_vsmmu(t, s2, NULL, 0);
+	vt_attach_translate(t, 1, guest.vsmmu, NULL);
+	vt_guest_cmd(t, 0, CMDQ_OP_TLBI_NH_ALL);
+	t->fault = *fault;
+	/* The first is before the move; of STE and TLB each has its own */
+	for (from = 2; from <= 3; from++) {
+		u16 id = guest.vsmmu->vmid->id;
+		const struct vt_cmd settled[] = {
+			VT_CFGI_ALL, VT_SYNC, VT_VMALL(id), VT_SYNC,
+			VT_NH_ALL(from == 2 ? VT_TOP - 1 : VT_TOP), VT_SYNC,
+		};
+
+		vt_clear_log(t);
+		t->hangs_from = from;
+		KUNIT_EXPECT_EQ(test, vt_evict(guest.vsmmu->vmid), 0);
+		KUNIT_EXPECT_NE(test, guest.vsmmu->vmid->id, id);
+		KUNIT_EXPECT_NOT_NULL(test, vt_find(t, id));
+
+		guest.num = 1;
+		KUNIT_EXPECT_NE(test, vt_guest_issue(&guest), 0);
+		KUNIT_EXPECT_EQ(test, guest.num, 0);
+		KUNIT_EXPECT_EQ(test, vt_evict(guest.vsmmu->vmid), -EBUSY);
+
+		t->hangs_from = 0;
+		vt_clear_log(t);
+		guest.num = 1;
+		KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), 0);
+		vt_expect_log(t, settled, ARRAY_SIZE(settled));
+		KUNIT_EXPECT_NULL(test, vt_find(t, id));
+
+		vt_clear_log(t);
+		KUNIT_EXPECT_EQ(test, vt_guest_issue(&guest), 0);
+		KUNIT_EXPECT_EQ(test, t->syncs, 1);
+	}
+}
+
+/* An SMMU that needs each TLBI and CFGI twice */
+
+static bool ve_repeats(void)
+{
+	return true;
+}
+
+static void ve_erratum_repeat(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	unsigned int at;
+
+	kunit_activate_static_stub(test, arm_smmu_erratum_repeat_tlbi_cfgi,
+				   ve_repeats);
+	/* An illegal command does not keep the others of its list from being repeated */
+	t->fault = VT_CERROR;
+	for (at = 1; at <= 4; at++) {
+		KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+		vt_clear_log(t);
+		t->fail_at = at;
+		KUNIT_EXPECT_EQ(test, vt_detach(t, 1), 0);
+		KUNIT_EXPECT_EQ(test, t->nr_log, 12);
+		KUNIT_EXPECT_EQ(test, t->syncs, 6);
+		KUNIT_EXPECT_TRUE(test, s2->s2_cfg.vmid->dirty);
+		s2->s2_cfg.vmid->dirty = false;
+	}
+	/* But a queue that hangs is not waited for again */
+	KUNIT_ASSERT_EQ(test, vt_attach(t, 1, &s2->domain), 0);
+	vt_clear_log(t);
+	t->fault = VT_TIMEOUT;
+	t->fail_at = 1;
+	KUNIT_EXPECT_EQ(test, vt_detach(t, 1), 0);
+	KUNIT_EXPECT_EQ(test, t->syncs, 5);
+	KUNIT_EXPECT_TRUE(test, s2->s2_cfg.vmid->dirty);
 }
 
 /* The real command queue, with a thread that plays the SMMU */
@@ -692,11 +875,15 @@ static struct kunit_case ve_cases[] = {
 	KUNIT_CASE(ve_group_nomem),
 	KUNIT_CASE_PARAM(ve_other_fails, ve_fault_gen_params),
 	KUNIT_CASE_PARAM(ve_lose_none, ve_fault_gen_params),
+	KUNIT_CASE_PARAM(ve_table_is_kept, ve_table_gen_params),
+	KUNIT_CASE(ve_table_two_numbers),
 	KUNIT_CASE(ve_hang_once),
 	KUNIT_CASE_PARAM(ve_clean_at_put, ve_fault_gen_params),
 	KUNIT_CASE(ve_clean_at_claim),
 	KUNIT_CASE(ve_clean_at_next_guest),
 	KUNIT_CASE_PARAM(ve_move_fails_once, ve_fault_gen_params),
+	KUNIT_CASE_PARAM(ve_move_then_guest, ve_fault_gen_params),
+	KUNIT_CASE(ve_erratum_repeat),
 	KUNIT_CASE_PARAM_ATTR(ve_queue_own_errors, ve_msi_gen_params,
 			      { .speed = KUNIT_SPEED_SLOW }),
 	KUNIT_CASE_SLOW(ve_queue_atc_timeout),

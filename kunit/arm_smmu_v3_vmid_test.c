@@ -11,7 +11,8 @@
  *
  *  - Does a VMID name one stage-2 table and one guest's ASIDs, counting all that
  *    the SMMU may still have cached?
- *  - Is each VMID that the SMMU may have entries of in the registry?
+ *  - Is each VMID that the SMMU may have entries of in the registry, and the table
+ *    that they are from not freed?
  *  - Does an unmap that runs right now invalidate every number that the table may
  *    have entries under?
  *
@@ -23,6 +24,7 @@
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/dma-mapping.h>
 #include <linux/io-pgtable.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
@@ -146,9 +148,6 @@ static void vt_walk(struct vt *t, const struct arm_smmu_ste *ste)
 	}
 
 	tlb = &t->tlb[id];
-	/* An STE that is still cached, of a table that is gone */
-	if (tlb->s2ttb == VT_ORPHAN)
-		return;
 	s2ttb = le64_to_cpu(ste->data[3]) & STRTAB_STE_3_S2TTB_MASK;
 	if (tlb->s2ttb && tlb->s2ttb != s2ttb)
 		KUNIT_FAIL(t->test, "VMID %u names two stage-2 tables", id);
@@ -192,10 +191,29 @@ static struct arm_smmu_domain *vt_s2_of(struct vt *t, u64 s2ttb)
 	return NULL;
 }
 
+/* The test has one reference */
+static bool vt_table_is_freed(struct page *table)
+{
+	return page_count(table) == 1;
+}
+
+/* The stage-2 tables that are not freed */
+unsigned int vt_count_tables(struct vt *t)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i != t->nr_tables; i++)
+		n += !vt_table_is_freed(t->tables[i]);
+	return n;
+}
+
 static void vt_check_owner(struct vt *t, u16 id)
 {
 	struct arm_smmu_vmid *vmid = vt_find(t, id);
 
+	if (vt_table_is_freed(phys_to_page(t->tlb[id].s2ttb)))
+		KUNIT_FAIL(t->test, "a table is freed that VMID %u still tags",
+			   id);
 	if (!vmid)
 		KUNIT_FAIL(t->test, "VMID %u given up with its entries in the TLB",
 			   id);
@@ -261,6 +279,17 @@ static struct vt_cmd vt_decode(const struct arm_smmu_cmd *cmd)
 	return ret;
 }
 
+/* Leaf is 1: the L1 descriptor may stay in the cache */
+static void vt_carry_out_l1(struct vt *t, const struct arm_smmu_cmd *cmd)
+{
+	u32 sid = FIELD_GET(CMDQ_CFGI_0_SID, cmd->data[0]);
+
+	if (FIELD_GET(CMDQ_0_OP, cmd->data[0]) == CMDQ_OP_CFGI_STE &&
+	    !(cmd->data[1] & CMDQ_CFGI_1_LEAF))
+		t->cached_l1[arm_smmu_strtab_l1_idx(sid)] =
+			t->l1tab[arm_smmu_strtab_l1_idx(sid)];
+}
+
 static bool vt_out_of_range(struct vt *t, const struct vt_cmd *cmd)
 {
 	if (cmd->arg < (cmd->op == CMDQ_OP_CFGI_STE ? VT_STREAMS : VT_VMIDS))
@@ -323,6 +352,12 @@ int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 	struct vt *t = kunit_get_current_test()->priv;
 	struct vt_cmd cmd;
 	int i;
+
+	if (t->l1tab) {
+		for (i = 0; i != n; i++)
+			vt_carry_out_l1(t, &cmds[i]);
+		return 0;
+	}
 
 	if (t->in_unmap) {
 		for (i = 0; i != n; i++) {
@@ -433,6 +468,10 @@ struct arm_smmu_domain *vt_new_s2(struct vt *t)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, domain);
 	domain->type = IOMMU_DOMAIN_UNMANAGED;
 	t->s2s[i] = to_smmu_domain(domain);
+
+	KUNIT_ASSERT_LT(t->test, t->nr_tables, VT_TABLES);
+	t->tables[t->nr_tables] = phys_to_page(vt_ttb(t->s2s[i]));
+	get_page(t->tables[t->nr_tables++]);
 	return t->s2s[i];
 }
 
@@ -443,10 +482,6 @@ void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2)
 	for (i = 0; i != VT_S2S; i++)
 		if (t->s2s[i] == s2)
 			t->s2s[i] = NULL;
-	/* The next table can be at the same address */
-	for (i = 0; i != VT_VMIDS; i++)
-		if (t->tlb[i].s2ttb == vt_ttb(s2))
-			t->tlb[i].s2ttb = VT_ORPHAN;
 	s2->domain.ops->free(&s2->domain);
 	vt_check(t);
 }
@@ -759,6 +794,7 @@ int vt_init(struct kunit *test)
 			 ARM_SMMU_FEAT_COHERENCY;
 	smmu->vmid_bits = VT_BITS;
 	smmu->asid_bits = 16;
+	xa_init_flags(&smmu->asid_xa, XA_FLAGS_ALLOC1);
 	smmu->oas = 44;
 	smmu->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
 	smmu->strtab_cfg.linear.table = t->table;
@@ -841,6 +877,9 @@ void vt_exit(struct kunit *test)
 	kunit_device_unregister(test, t->smmu.dev);
 	for (i = 0; i != VT_VMS; i++)
 		KUNIT_EXPECT_EQ(test, t->vms[i].refs, 0);
+	KUNIT_EXPECT_EQ(test, vt_count_tables(t), 0);
+	for (i = 0; i != t->nr_tables; i++)
+		put_page(t->tables[i]);
 }
 
 /* The registry */
@@ -970,7 +1009,7 @@ static void vt_registry_dirty(struct kunit *test)
 	vt_put(vmid);
 
 	KUNIT_EXPECT_PTR_EQ(test, vt_find(t, t->vms[0].pin.vmid), vmid);
-	KUNIT_EXPECT_NULL(test, vmid->s2);
+	KUNIT_EXPECT_PTR_EQ(test, vmid->s2, t->s2s[0]);
 	KUNIT_EXPECT_EQ(test, t->vms[0].refs, 1);
 	other = vt_claim(t, &t->vms[0], t->s2s[0]);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(other), -EBUSY);
@@ -2114,8 +2153,8 @@ static void vt_move(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
 	t->at_cmd = NULL;
 
-	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC, VT_CFGI(2),
-		      VT_SYNC, VT_VMALL(VT_TOP), VT_SYNC);
+	VT_EXPECT_LOG(t, VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC,
+		      VT_CFGI(2), VT_SYNC, VT_VMALL(VT_TOP), VT_SYNC);
 	KUNIT_EXPECT_EQ(test, watch.cmds, 4);
 	vt_check(t);
 	vt_expect_moved(t, before, VT_TOP - 1);
@@ -2178,7 +2217,7 @@ static void vt_move_own(struct kunit *test)
 	vt_clear_log(t);
 	t->vms[0].pin.vmid = VT_TOP;
 	vsmmu = vt_must_share(t, s2, &t->vms[0]);
-	VT_EXPECT_LOG(t, VT_CFGI(9), VT_SYNC, VT_CFGI(5), VT_SYNC,
+	VT_EXPECT_LOG(t, VT_SYNC, VT_CFGI(9), VT_SYNC, VT_CFGI(5), VT_SYNC,
 		      VT_VMALL(VT_TOP), VT_SYNC);
 	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP);
 	KUNIT_EXPECT_EQ(test, s2->s2_cfg.vmid->id, VT_TOP - 1);
@@ -2205,7 +2244,7 @@ static void vt_move_other(struct kunit *test)
 
 	t->vms[1].pin.vmid = idle->s2_cfg.vmid->id;
 	vt_must_share(t, idle, &t->vms[1]);
-	VT_EXPECT_LOG(t, VT_VMALL(VT_TOP - 1), VT_SYNC);
+	VT_EXPECT_LOG(t, VT_SYNC, VT_VMALL(VT_TOP - 1), VT_SYNC);
 	KUNIT_EXPECT_EQ(test, idle->s2_cfg.vmid->id, VT_TOP - 4);
 }
 
@@ -2230,7 +2269,7 @@ static void vt_move_refused(struct kunit *test)
 	for (i = vt_count_vmids(t); i != VT_TOP; i++)
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vt_alloc(t, s2));
 	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), -ENOSPC);
-	VT_EXPECT_LOG(t);
+	VT_EXPECT_LOG(t, VT_SYNC);
 	for (i = VT_TOP - 1; i; i--)
 		if (i != vsmmu->vmid->id)
 			vt_put(vt_find(t, i));
@@ -2264,7 +2303,7 @@ static void vt_move_nomem(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test,
 				    rcu_dereference_protected(s2->invs, true),
 				    invs);
-		VT_EXPECT_LOG(t);
+		VT_EXPECT_LOG(t, VT_SYNC);
 		KUNIT_ASSERT_LT(test, after, 64);
 	}
 	KUNIT_EXPECT_EQ(test, ret, 0);
@@ -2274,9 +2313,9 @@ static void vt_move_nomem(struct kunit *test)
 }
 
 static const struct vt_failure vt_move_failures[] = {
-	{ VT_CERROR, 1 }, { VT_CERROR, 2 }, { VT_CERROR, 3 }, { VT_CERROR, 4 },
-	{ VT_TIMEOUT, 1 }, { VT_TIMEOUT, 2 }, { VT_TIMEOUT, 3 },
-	{ VT_TIMEOUT, 4 },
+	{ VT_CERROR, 2 }, { VT_CERROR, 3 }, { VT_CERROR, 4 }, { VT_CERROR, 5 },
+	{ VT_TIMEOUT, 2 }, { VT_TIMEOUT, 3 }, { VT_TIMEOUT, 4 },
+	{ VT_TIMEOUT, 5 },
 };
 
 KUNIT_ARRAY_PARAM(vt_move_failure, vt_move_failures, vt_failure_desc);
@@ -2299,8 +2338,8 @@ static void vt_move_fails(struct kunit *test)
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
 			-EBUSY);
-	/* Four for the move, and two attempts to clean the number */
-	KUNIT_EXPECT_EQ(test, t->syncs, 6);
+	/* One before the move, four for it, two attempts to clean the number */
+	KUNIT_EXPECT_EQ(test, t->syncs, 7);
 	vt_clear_log(t);
 	t->hangs_from = 1;
 
@@ -2319,24 +2358,89 @@ static void vt_move_fails(struct kunit *test)
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
 			-EBUSY);
+	/* Nor does the new one go before the old one is clean */
+	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), -EBUSY);
 	t->hangs_from = 0;
-	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), 0);
 	vt_expect_users(t, s2, VT_TOP, 3);
-	vt_expect_users(t, s2, VT_TOP - 2, 0);
-	vt_expect_users(t, s2, VT_TOP - 3, 3);
+	vt_expect_users(t, s2, VT_TOP - 2, 3);
 	vt_detach(t, 0);
 	vt_detach(t, 1);
 	vt_detach(t, 2);
 	vt_expect_users(t, s2, VT_TOP, 3);
-	vt_expect_users(t, s2, VT_TOP - 3, 0);
+	vt_expect_users(t, s2, VT_TOP - 2, 0);
 	vt_free_vsmmu(t, vsmmu);
-	vt_free_s2(t, s2);
 	t->hangs_from = 1;
+	vt_free_s2(t, s2);
 	KUNIT_EXPECT_EQ(test,
 			PTR_ERR_OR_ZERO(vt_new_vsmmu(t, mine, &t->vms[0],
 						     VT_SHARE)),
 			-EBUSY);
 	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 2);
+}
+
+/* A queue that hangs before a move is waited for once, and nothing moves */
+static void vt_move_hangs(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_ste before[VT_STREAMS];
+	struct arm_vsmmu *vsmmu = vt_attach_all(t, s2);
+
+	memcpy(before, t->table, sizeof(before));
+	t->fault = VT_TIMEOUT;
+	t->hangs_from = 1;
+	KUNIT_EXPECT_EQ(test, vt_evict(vsmmu->vmid), -EBUSY);
+	VT_EXPECT_LOG(t, VT_SYNC);
+	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP);
+	KUNIT_EXPECT_FALSE(test, vsmmu->vmid->moving);
+	KUNIT_EXPECT_FALSE(test, vsmmu->vmid->dirty);
+	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 1);
+	KUNIT_EXPECT_MEMEQ(test, t->table, before, sizeof(before));
+	vt_expect_users(t, s2, VT_TOP, 3);
+}
+
+/*
+ * A device of two StreamIDs is the first below an L1 descriptor: the one without an
+ * L2 table can be cached, and only a CFGI_STE that is not for the leaf removes it.
+ */
+static void vt_stream_new_l2(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	const struct arm_smmu_strtab_cfg linear = t->smmu.strtab_cfg;
+	struct arm_smmu_strtab_l2 *l2ptrs[2] = {};
+	struct arm_smmu_strtab_l1 l1tab[2] = {};
+	struct arm_smmu_master master = { .smmu = &t->smmu };
+	struct dev_iommu iommu = {};
+
+	KUNIT_ASSERT_EQ(test,
+			dma_coerce_mask_and_coherent(t->smmu.dev,
+						     DMA_BIT_MASK(64)),
+			0);
+	master.dev = kunit_device_register(test, "vmid-test-l2");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, master.dev);
+	iommu.fwspec = kunit_kzalloc(test, struct_size(iommu.fwspec, ids, 2),
+				     GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, iommu.fwspec);
+	iommu.fwspec->num_ids = 2;
+	iommu.fwspec->ids[0] = STRTAB_NUM_L2_STES + 7;
+	iommu.fwspec->ids[1] = STRTAB_NUM_L2_STES + 8;
+	master.dev->iommu = &iommu;
+
+	t->smmu.features |= ARM_SMMU_FEAT_2_LVL_STRTAB;
+	t->smmu.strtab_cfg.l2.l1tab = l1tab;
+	t->smmu.strtab_cfg.l2.l2ptrs = l2ptrs;
+	t->smmu.strtab_cfg.l2.num_l1_ents = ARRAY_SIZE(l1tab);
+	t->l1tab = l1tab;
+	KUNIT_EXPECT_EQ(test, arm_smmu_insert_master(&t->smmu, &master), 0);
+	t->l1tab = NULL;
+	KUNIT_EXPECT_EQ(test, l1tab[0].l2ptr, 0);
+	KUNIT_EXPECT_NE(test, l1tab[1].l2ptr, 0);
+	KUNIT_EXPECT_EQ(test, t->cached_l1[1].l2ptr, l1tab[1].l2ptr);
+
+	arm_smmu_remove_master(&master);
+	master.dev->iommu = NULL;
+	t->smmu.features &= ~ARM_SMMU_FEAT_2_LVL_STRTAB;
+	t->smmu.strtab_cfg = linear;
 }
 
 /* The commands of a guest */
@@ -2424,8 +2528,9 @@ static void vt_guest_waits(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, guest.ret, 0);
 	KUNIT_EXPECT_EQ(test, guest.num, 2);
-	VT_EXPECT_LOG(t, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC, VT_CFGI(2),
-		      VT_SYNC, VT_VMALL(VT_TOP), VT_SYNC, VT_NH_ALL(VT_TOP - 1),
+	VT_EXPECT_LOG(t, VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC,
+		      VT_CFGI(2), VT_SYNC, VT_VMALL(VT_TOP), VT_SYNC,
+		      VT_NH_ALL(VT_TOP - 1),
 		      { CMDQ_OP_TLBI_NH_ASID, VT_TOP - 1 }, VT_SYNC);
 }
 
@@ -2447,8 +2552,8 @@ static void vt_guest_is_awaited(struct kunit *test)
 	t->at_cmd = NULL;
 
 	KUNIT_EXPECT_EQ(test, mover.ret, 0);
-	VT_EXPECT_LOG(t, VT_NH_ALL(VT_TOP), VT_SYNC, VT_CFGI(5), VT_SYNC,
-		      VT_CFGI(1), VT_SYNC, VT_CFGI(2), VT_SYNC,
+	VT_EXPECT_LOG(t, VT_NH_ALL(VT_TOP), VT_SYNC, VT_SYNC, VT_CFGI(5),
+		      VT_SYNC, VT_CFGI(1), VT_SYNC, VT_CFGI(2), VT_SYNC,
 		      VT_VMALL(VT_TOP), VT_SYNC);
 }
 
@@ -2666,6 +2771,8 @@ static struct kunit_case vt_cases[] = {
 	KUNIT_CASE(vt_move_refused),
 	KUNIT_CASE(vt_move_nomem),
 	KUNIT_CASE_PARAM(vt_move_fails, vt_move_failure_gen_params),
+	KUNIT_CASE(vt_move_hangs),
+	KUNIT_CASE(vt_stream_new_l2),
 	KUNIT_CASE(vt_guest_waits),
 	KUNIT_CASE(vt_guest_is_awaited),
 	KUNIT_CASE(vt_guest_between),

@@ -24,9 +24,7 @@
 #define VT_NESTED	16
 #define VT_VMS		3
 #define VT_LOG		256
-
-/* Not a stage-2 table: what a dirty VMID tags when its table is gone */
-#define VT_ORPHAN	1ULL
+#define VT_TABLES	512
 
 enum vt_fault {
 	VT_CERROR,
@@ -92,10 +90,15 @@ struct vt_dev {
  * @impl_ops: of an SMMU that knows another type of vIOMMU
  * @table: the stream table
  * @cached: the STEs that the SMMU may still use
+ * @l1tab: in their place, the first level of a stream table that has two
+ * @cached_l1: what the SMMU may still use of that
  * @tlb: the TLB entries that it may still use
  * @group: the devices' group
  * @devs: the devices, each with a StreamID of its own, the first with more
  * @s2s: stage-2 domains, freed at the end
+ * @tables: the first page of each stage-2 table that there ever was, held so that no
+ *          two are the same
+ * @nr_tables: their number
  * @vsmmus: vSMMUs in the order of their creation, NULL once destroyed
  * @nr_vsmmus: how many there ever were
  * @nested: nested domains
@@ -124,10 +127,14 @@ struct vt {
 	struct arm_smmu_impl_ops impl_ops;
 	struct arm_smmu_ste table[VT_STREAMS];
 	struct arm_smmu_ste cached[VT_STREAMS];
+	struct arm_smmu_strtab_l1 *l1tab;
+	struct arm_smmu_strtab_l1 cached_l1[2];
 	struct vt_tlb tlb[VT_VMIDS];
 	struct iommu_group *group;
 	struct vt_dev devs[VT_DEVS];
 	struct arm_smmu_domain *s2s[VT_S2S];
+	struct page *tables[VT_TABLES];
+	unsigned int nr_tables;
 	struct arm_vsmmu *vsmmus[VT_VSMMUS];
 	unsigned int nr_vsmmus;
 	struct iommu_domain *nested[VT_NESTED];
@@ -186,6 +193,7 @@ int vt_attach(struct vt *t, unsigned int dev, struct iommu_domain *new);
 int vt_detach(struct vt *t, unsigned int dev);
 struct arm_smmu_domain *vt_new_s2(struct vt *t);
 void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2);
+unsigned int vt_count_tables(struct vt *t);
 struct arm_vsmmu *vt_new_vsmmu(struct vt *t, struct arm_smmu_domain *s2,
 			       struct vt_vm *vm, int flags);
 struct arm_vsmmu *vt_must_vsmmu(struct vt *t, struct arm_smmu_domain *s2,

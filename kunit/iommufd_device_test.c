@@ -5,6 +5,7 @@
  * They run on iommufd's mock device. The VM is a piece of memory that no code
  * under test may look into.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -166,10 +167,65 @@ static void device_test_unbind(struct kunit *test)
 	t->idev = NULL;
 }
 
+static unsigned int device_test_timeout_ms(void)
+{
+	return 20;
+}
+
+/* The driver looks into the VM that it is told, if it is told one */
+static void device_test_use_kvm(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+	const u8 *kvm = (const u8 *)iommufd_device_lock_kvm(t->idev);
+
+	KUNIT_EXPECT_NULL(test, kvm);
+	if (kvm)
+		READ_ONCE(*kvm);
+	iommufd_device_unlock_kvm(t->idev);
+}
+
+/*
+ * An ioctl holds the device for longer than the unbind waits. When that returns,
+ * the VM is freed, and so is the file that it was told of. Neither the late ioctl
+ * nor another one, as the device has stayed, may touch them. KASAN watches.
+ */
+static void device_test_unbind_late(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+	struct kvm **file = kunit_kzalloc(test, sizeof(*file), GFP_KERNEL);
+	struct iommufd_device *idev;
+	u32 id;
+
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	*file = t->kvm;
+	idev = iommufd_device_bind(&t->ictx, t->dev, t->kvm, file, &id);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, idev);
+	t->idev = idev;
+	KUNIT_ASSERT_TRUE(test, iommufd_lock_obj(&idev->obj));
+
+	kunit_activate_static_stub(test, iommufd_destroy_timeout_ms,
+				   device_test_timeout_ms);
+	kunit_warning_suppress(test) {
+		iommufd_device_unbind(idev);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	kunit_kfree(test, file);
+	kunit_kfree(test, t->kvm);
+
+	device_test_use_kvm(test);
+	iommufd_put_object(&t->ictx, &idev->obj);
+	device_test_use_kvm(test);
+
+	/* As when the iommufd is closed */
+	t->idev = NULL;
+	KUNIT_EXPECT_EQ(test, 0, iommufd_object_remove(&t->ictx, NULL, id, 0));
+}
+
 static struct kunit_case device_test_cases[] = {
 	KUNIT_CASE(device_test_kvm),
 	KUNIT_CASE(device_test_no_kvm),
 	KUNIT_CASE(device_test_unbind),
+	KUNIT_CASE(device_test_unbind_late),
 	{}
 };
 

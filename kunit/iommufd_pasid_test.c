@@ -692,7 +692,7 @@ static void pasid_test_alloc_failure(struct kunit *test)
 		unsigned int min_failures;
 	} ops[] = {
 		{ alloc_attach_first, 3 },
-		{ alloc_attach_other, 1 },
+		{ alloc_attach_other, 3 },
 		{ alloc_replace, 1 },
 	};
 	struct pasid_test *t = test->priv;
@@ -762,16 +762,39 @@ static void rebind(struct kunit *test, unsigned int d)
 	}
 }
 
+/* The RID can have a page table that is not for PASIDs, the group another owner */
+static void expect_free_group(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	unsigned int d;
+	int rc;
+
+	KUNIT_EXPECT_EQ(test, 0, rid_attach(t, DEV_A, PT_RID));
+	iommufd_device_detach(t->idev[DEV_A], IOMMU_NO_PASID);
+	kunit_warning_suppress(test) {
+		for (d = 0; d < NUM_DEVS; d++) {
+			iommufd_device_unbind(t->idev[d]);
+			t->idev[d] = NULL;
+		}
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	rc = iommu_device_claim_dma_owner(t->dev[DEV_A], test);
+	KUNIT_EXPECT_EQ(test, 0, rc);
+	if (!rc)
+		iommu_device_release_dma_owner(t->dev[DEV_A]);
+	for (d = 0; d < NUM_DEVS; d++)
+		rebind(test, d);
+}
+
 /*
  * An attach that finds memory for some of the nodes on the way to the PASID
- * leaves them, in the igroup's xarray or in the core's. Nothing else is
- * attached, so nothing is: the RID can have a page table that is not for
- * PASIDs, and the group another owner.
+ * leaves them, in the core's array where the device is the first, else in the
+ * igroup's. Nothing else is attached then, so nothing is.
  */
 static void pasid_test_no_entries(struct kunit *test)
 {
 	struct pasid_test *t = test->priv;
-	unsigned int d, n, left = 0;
+	unsigned int n, left = 0;
 	struct failslab f = {};
 	int rc;
 
@@ -785,27 +808,27 @@ static void pasid_test_no_entries(struct kunit *test)
 		if (!rc)
 			break;
 		KUNIT_ASSERT_EQ(test, -ENOMEM, rc);
-		if (!xa_empty(&t->idev[DEV_A]->igroup->pasids))
-			left++;
-
-		KUNIT_EXPECT_EQ(test, 0, rid_attach(t, DEV_A, PT_RID));
-		iommufd_device_detach(t->idev[DEV_A], IOMMU_NO_PASID);
-		kunit_warning_suppress(test) {
-			for (d = 0; d < NUM_DEVS; d++) {
-				iommufd_device_unbind(t->idev[d]);
-				t->idev[d] = NULL;
-			}
-			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
-		}
-		rc = iommu_device_claim_dma_owner(t->dev[DEV_A], test);
-		KUNIT_EXPECT_EQ(test, 0, rc);
-		if (!rc)
-			iommu_device_release_dma_owner(t->dev[DEV_A]);
-		for (d = 0; d < NUM_DEVS; d++)
-			rebind(test, d);
+		expect_free_group(test);
 	}
 	KUNIT_EXPECT_EQ(test, 0, rc);
-	/* Else the way to the PASID is too short to show anything */
+	/* The handle and two nodes, else no node was left alone */
+	KUNIT_EXPECT_GT(test, n, 3U);
+	detach(t, DEV_A, 1);
+
+	for (n = 1; n < 1000; n++) {
+		KUNIT_ASSERT_EQ(test, 0, attach(t, DEV_A, 1, PT_0));
+		failslab_start(&f, n);
+		rc = attach(t, DEV_B, 1, PT_0);
+		failslab_stop(&f);
+		detach(t, DEV_A, 1);
+		if (!rc)
+			break;
+		KUNIT_ASSERT_EQ(test, -ENOMEM, rc);
+		if (!xa_empty(&t->idev[DEV_A]->igroup->pasid_others))
+			left++;
+		expect_free_group(test);
+	}
+	KUNIT_EXPECT_EQ(test, 0, rc);
 	KUNIT_EXPECT_GT(test, left, 0U);
 }
 
@@ -979,13 +1002,13 @@ static void pasid_test_noiommu(struct kunit *test)
 	u32 pt_id = pt_id_of(t, PT_0);
 
 	mutex_init(&igroup.lock);
-	xa_init(&igroup.pasids);
+	xa_init(&igroup.pasid_others);
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iommufd_device_pasid_attach(&idev, 1, &pt_id));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			iommufd_device_pasid_replace(&idev, 1, &pt_id));
 	iommufd_device_pasid_detach(&idev, 1);
-	KUNIT_EXPECT_TRUE(test, xa_empty(&igroup.pasids));
+	KUNIT_EXPECT_EQ(test, 0U, igroup.num_pasids);
 	KUNIT_EXPECT_EQ(test, 1U, users(&t->hwpt[PT_0]->obj));
 	mutex_destroy(&igroup.lock);
 }
@@ -1007,7 +1030,7 @@ static void pasid_test_fault_vf(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vf);
 	KUNIT_ASSERT_NOT_NULL(test, pf);
 	mutex_init(&igroup.lock);
-	xa_init(&igroup.pasids);
+	xa_init(&igroup.pasid_others);
 	idev.dev = &vf->dev;
 	vf->dev.bus = &pci_bus_type;
 	vf->is_virtfn = 1;
@@ -1022,7 +1045,7 @@ static void pasid_test_fault_vf(struct kunit *test)
 	pf->pri_cap = 0;
 	KUNIT_EXPECT_EQ(test, -ENODEV,
 			iommufd_device_pasid_attach(&idev, 1, &fault_id));
-	KUNIT_EXPECT_TRUE(test, xa_empty(&igroup.pasids));
+	KUNIT_EXPECT_EQ(test, 0U, igroup.num_pasids);
 	KUNIT_EXPECT_EQ(test, 1U, users(&t->hwpt[PT_FAULT]->obj));
 	mutex_destroy(&igroup.lock);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite for the VMID allocator, included by vmid.c
+ * KUnit suite for the VMID allocator
  *
  * Each test has an allocator of its own and flushes no TLB. A CPU is a struct
  * vmid_cpu of that allocator and a VM is a struct kvm_vmid: one thread can play
@@ -9,10 +9,19 @@
  */
 
 #include <kunit/test.h>
+#include <linux/bitmap.h>
 #include <linux/kthread.h>
+#include <linux/kvm_host.h>
+#include <linux/kvm_vmid_pin.h>
 #include <linux/ktime.h>
+#include <linux/module.h>
 #include <linux/prandom.h>
+#include <linux/refcount.h>
+#include <linux/sched/user.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "vmid.h"
 
 #define TEST_ROLLOVERS	3
 
@@ -33,6 +42,35 @@ struct test_space {
 	unsigned int bits;
 	unsigned int cpus;
 };
+
+static struct kvm_vmid_pin *vmid_pin(struct vmid_allocator *va,
+				     struct kvm_vmid *kvm_vmid,
+				     struct user_struct *owner)
+{
+	return vmid_kunit.pin(va, kvm_vmid, owner);
+}
+
+static void vmid_unpin(struct vmid_allocator *va, struct kvm_vmid_pin *pin)
+{
+	vmid_kunit.unpin(va, pin);
+}
+
+static bool vmid_is_pinned_by(struct vmid_allocator *va,
+			      struct kvm_vmid_pin *pin,
+			      struct kvm_vmid *kvm_vmid)
+{
+	return vmid_kunit.is_pinned_by(va, pin, kvm_vmid);
+}
+
+static void vmid_destroy(struct vmid_allocator *va, struct kvm_vmid *kvm_vmid)
+{
+	vmid_kunit.destroy(va, kvm_vmid);
+}
+
+static unsigned int vmid_max_pins(unsigned int bits, unsigned int cpus)
+{
+	return vmid_kunit.max_pins(bits, cpus);
+}
 
 /* Incremented under the lock of the one allocator that is being tested */
 static unsigned int test_flushes;
@@ -60,7 +98,7 @@ static void test_free_allocator(void *data)
 	if (vt->va.map)
 		KUNIT_EXPECT_EQ(vt->test, 2 * nr,
 				find_next_bit(vt->va.map, 2 * nr, nr));
-	vmid_allocator_free(&vt->va);
+	vmid_kunit.free(&vt->va);
 }
 
 /* Somebody who pins VMs */
@@ -128,7 +166,7 @@ static struct vmid_test *test_allocator(struct kunit *test, unsigned int bits,
 	for (i = 0; i < cpus; i++)
 		va->cpus[i] = &vt->cpus[i].vc;
 
-	KUNIT_ASSERT_EQ(test, 0, vmid_allocator_init(va, bits));
+	KUNIT_ASSERT_EQ(test, 0, vmid_kunit.init(va, bits));
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, test_free_allocator, vt));
 	test_guard_map(vt);
@@ -162,17 +200,12 @@ static struct vmid_cpu *test_cpu(struct vmid_test *vt, unsigned int n)
 static bool test_load(struct vmid_test *vt, unsigned int cpu,
 		      struct kvm_vmid *vm)
 {
-	struct vmid_cpu *vc = test_cpu(vt, cpu);
-
-	if (vmid_update_fast(&vt->va, vc, vm))
-		return true;
-	vmid_update_slow(&vt->va, vc, vm);
-	return false;
+	return vmid_kunit.load(&vt->va, test_cpu(vt, cpu), vm);
 }
 
 static void test_put(struct vmid_test *vt, unsigned int cpu)
 {
-	vmid_clear_active(&vt->va, test_cpu(vt, cpu));
+	vmid_kunit.put(&vt->va, test_cpu(vt, cpu));
 }
 
 /* The number that VTTBR_EL2 gets while the VM is loaded */
@@ -548,7 +581,6 @@ static void vmid_test_pin_never_run(struct kunit *test)
 	struct kvm_vmid_pin *pin = test_pin(test, vt, &vm);
 
 	KUNIT_EXPECT_NE(test, pin->vmid, 0);
-	KUNIT_EXPECT_EQ(test, pin->bits, vt->va.bits);
 	KUNIT_EXPECT_EQ(test, test_vmid(vt, &vm), pin->vmid);
 
 	test_rollover(test, vt, 0, pin->vmid);
@@ -812,7 +844,7 @@ static void vmid_test_exported(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kvm_arm_vm_has_el2(kvm));
 
 	pin = kvm_arm_vmid_pin(kvm);
-	if (!is_kvm_arm_initialised()) {
+	if (!vmid_kunit.host_initialised()) {
 		KUNIT_EXPECT_EQ(test, PTR_ERR(pin), -ENODEV);
 		return;
 	}
@@ -823,13 +855,12 @@ static void vmid_test_exported(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pin);
 	KUNIT_EXPECT_NE(test, pin->vmid, 0);
-	KUNIT_EXPECT_EQ(test, pin->bits, kvm_arm_vmid_bits);
 	KUNIT_EXPECT_TRUE(test, kvm_arm_vmid_is_pinned_by(pin, kvm));
 	KUNIT_EXPECT_FALSE(test, kvm_arm_vmid_is_pinned_by(pin, NULL));
 	KUNIT_EXPECT_PTR_EQ(test, kvm_arm_vmid_pin(kvm), pin);
 	kvm_arm_vmid_unpin(pin);
 	KUNIT_EXPECT_TRUE(test, kvm_arm_vmid_is_pinned_by(pin, kvm));
-	kvm_arm_vmid_destroy(&kvm->arch.mmu.vmid);
+	vmid_kunit.host_destroy(&kvm->arch.mmu.vmid);
 	KUNIT_EXPECT_FALSE(test, kvm_arm_vmid_is_pinned_by(pin, kvm));
 	kvm_arm_vmid_unpin(pin);
 }
@@ -1446,3 +1477,7 @@ static struct kunit_suite vmid_test_suite = {
 };
 
 kunit_test_suite(vmid_test_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
+MODULE_DESCRIPTION("KUnit tests for the VMID allocator of KVM/arm64");
+MODULE_LICENSE("GPL");

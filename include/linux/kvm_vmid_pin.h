@@ -15,8 +15,6 @@ struct kvm;
 /**
  * struct kvm_vmid_pin - A VMID that KVM does not give to another VM
  * @vmid: the VMID
- * @bits: width of KVM's VMIDs. Hardware that holds fewer bits can reach VMs
- *        other than this one, whichever number this one has.
  *
  * Refcounted, and read-only to its users. The number is reserved as long as a
  * reference exists, also when the VM is destroyed first. A living VM keeps it
@@ -25,7 +23,6 @@ struct kvm;
  */
 struct kvm_vmid_pin {
 	u16 vmid;
-	u8 bits;
 };
 
 #if defined(CONFIG_ARM64) && IS_ENABLED(CONFIG_KVM)

@@ -3,19 +3,23 @@
  * Page tables attached to the PASIDs of a device
  *
  * There may be 2^20 PASIDs on each group and most have one device, so what is
- * kept for one is an xarray slot and an entry of 32 bytes. The entry is also
- * the attach handle that the iommu core and the fault path know: replace cannot
- * reuse it, as the core reads the handle without a lock, but allocates another.
+ * kept for one is the attach handle, 16 bytes, where the iommu core keeps it:
+ * in its array of the group's PASIDs. The handle knows one of the devices, its
+ * domain knows the page table. Where more devices of a group attach a PASID,
+ * igroup->pasid_others has them. A replace cannot reuse the handle, as the core
+ * reads it without a lock, but allocates another.
  *
  * As for the RID, a PASID belongs to the group: the first device to attach
  * programs all the devices of the group that have PASIDs, others that attach
  * the same page table are only noted, and the last one to leave detaches.
  *
- * Locking: igroup->lock protects igroup->pasids, all its entries, their lists
- * of devices and igroup->hwpt. It is taken after iommufd_ioas::mutex, where that
- * is held, before iommu_group::mutex, which the core takes for each change of an
- * attachment, and before iommufd_fault::mutex, under which the fault path reads
- * handle.idev.
+ * Locking: igroup->lock protects the handles, igroup->pasid_others and its
+ * lists, igroup->num_pasids and igroup->hwpt. It is taken after
+ * iommufd_ioas::mutex, where that is held, before iommu_group::mutex, which the
+ * core takes for each change of an attachment, and before iommufd_fault::mutex,
+ * under which the fault path reads handle->idev. iommufd owns the DMA of the
+ * group; what a driver attaches to PASIDs beside it, as for SVA, has another
+ * cookie in its domain.
  *
  * Order of a change: all memory is allocated first, the hardware is changed
  * next, and what follows cannot fail.
@@ -23,37 +27,24 @@
 #include <kunit/visibility.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
-#include <linux/list.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "../iommu-priv.h"
 #include "iommufd_private.h"
 
-/* Entries looked at before other users of the group get a turn */
+/* PASIDs looked at before other users of the group get a turn */
 #define IOMMUFD_PASID_SCAN_BATCH 1024
 
-/**
- * struct iommufd_pasid_attach - One PASID of a group and its page table
- * @handle: What the core knows of it; handle.idev is one of the devices
- * @hwpt: The page table, with one user for each device
- * @others: struct iommufd_pasid_member of the devices besides handle.idev
- */
-struct iommufd_pasid_attach {
-	struct iommufd_attach_handle handle;
-	struct iommufd_hw_pagetable *hwpt;
-	struct hlist_head others;
-};
-
-static_assert(sizeof(struct iommufd_pasid_attach) <= 32);
+static_assert(sizeof(struct iommufd_attach_handle) <= 16);
 
 /**
  * struct iommufd_pasid_member - One more device that shares an attachment
- * @node: In iommufd_pasid_attach::others
+ * @next: The next one, or NULL; igroup->pasid_others has the first
  * @idev: The device
  */
 struct iommufd_pasid_member {
-	struct hlist_node node;
+	struct iommufd_pasid_member *next;
 	struct iommufd_device *idev;
 };
 
@@ -61,23 +52,93 @@ typedef int (*iommufd_pasid_change_fn)(struct iommufd_device *idev,
 				       ioasid_t pasid,
 				       struct iommufd_hw_pagetable *hwpt);
 
+static struct iommufd_attach_handle *
+iommufd_pasid_handle(struct iommufd_group *igroup, ioasid_t pasid)
+{
+	struct iommu_attach_handle *handle;
+
+	lockdep_assert_held(&igroup->lock);
+
+	handle = iommu_attach_handle_get(igroup->group, pasid, 0);
+	if (IS_ERR(handle) ||
+	    handle->domain->cookie_type != IOMMU_COOKIE_IOMMUFD)
+		return NULL;
+	return to_iommufd_handle(handle);
+}
+
+static struct iommufd_hw_pagetable *
+iommufd_pasid_hwpt(struct iommufd_attach_handle *handle)
+{
+	return handle->handle.domain->iommufd_hwpt;
+}
+
 static struct iommufd_pasid_member *
-iommufd_pasid_find_other(struct iommufd_pasid_attach *attach,
-			 struct iommufd_device *idev)
+iommufd_pasid_find_other(struct iommufd_device *idev, ioasid_t pasid)
 {
 	struct iommufd_pasid_member *other;
 
-	hlist_for_each_entry(other, &attach->others, node)
-		if (other->idev == idev)
-			return other;
-	return NULL;
+	other = xa_load(&idev->igroup->pasid_others, pasid);
+	while (other && other->idev != idev)
+		other = other->next;
+	return other;
 }
 
-static bool iommufd_pasid_has_device(struct iommufd_pasid_attach *attach,
-				     struct iommufd_device *idev)
+static bool iommufd_pasid_has_device(struct iommufd_attach_handle *handle,
+				     struct iommufd_device *idev,
+				     ioasid_t pasid)
 {
-	return attach->handle.idev == idev ||
-	       iommufd_pasid_find_other(attach, idev);
+	return handle->idev == idev || iommufd_pasid_find_other(idev, pasid);
+}
+
+static int iommufd_pasid_add_other(struct iommufd_device *idev, ioasid_t pasid)
+{
+	struct xarray *others = &idev->igroup->pasid_others;
+	struct iommufd_pasid_member *other;
+	int rc;
+
+	other = kzalloc_obj(*other, GFP_KERNEL_ACCOUNT);
+	if (!other)
+		return -ENOMEM;
+	other->idev = idev;
+	other->next = xa_load(others, pasid);
+
+	rc = xa_err(xa_store(others, pasid, other, GFP_KERNEL));
+	if (rc)
+		kfree(other);
+	return rc;
+}
+
+static void iommufd_pasid_remove_other(struct iommufd_group *igroup,
+				       ioasid_t pasid,
+				       struct iommufd_pasid_member *other)
+{
+	struct iommufd_pasid_member *prev;
+
+	prev = xa_load(&igroup->pasid_others, pasid);
+	if (prev != other) {
+		while (prev->next != other)
+			prev = prev->next;
+		prev->next = other->next;
+	} else if (other->next) {
+		/* The slot is in use, so this allocates nothing */
+		WARN_ON(xa_is_err(xa_store(&igroup->pasid_others, pasid,
+					   other->next, GFP_KERNEL)));
+	} else {
+		xa_erase(&igroup->pasid_others, pasid);
+	}
+	kfree(other);
+}
+
+static size_t iommufd_pasid_count_devices(struct iommufd_group *igroup,
+					  ioasid_t pasid)
+{
+	struct iommufd_pasid_member *other;
+	size_t count = 1;
+
+	other = xa_load(&igroup->pasid_others, pasid);
+	for (; other; other = other->next)
+		count++;
+	return count;
 }
 
 static int iommufd_pasid_check(struct iommufd_device *idev,
@@ -94,84 +155,55 @@ static int iommufd_pasid_check(struct iommufd_device *idev,
 	return 0;
 }
 
-static struct iommufd_pasid_attach *
-iommufd_pasid_alloc(struct iommufd_device *idev,
-		    struct iommufd_hw_pagetable *hwpt)
-{
-	struct iommufd_pasid_attach *attach;
-
-	attach = kzalloc_obj(*attach, GFP_KERNEL_ACCOUNT);
-	if (!attach)
-		return NULL;
-	attach->handle.idev = idev;
-	attach->hwpt = hwpt;
-	return attach;
-}
-
 static int iommufd_pasid_attach_first(struct iommufd_device *idev,
 				      ioasid_t pasid,
 				      struct iommufd_hw_pagetable *hwpt)
 {
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_pasid_attach *attach;
+	struct iommufd_attach_handle *handle;
 	int rc;
 
 	rc = iommufd_pasid_check(idev, hwpt);
 	if (rc)
 		return rc;
 
-	attach = iommufd_pasid_alloc(idev, hwpt);
-	if (!attach)
+	handle = kzalloc_obj(*handle, GFP_KERNEL_ACCOUNT);
+	if (!handle)
 		return -ENOMEM;
-
-	rc = xa_insert(&igroup->pasids, pasid, attach, GFP_KERNEL);
-	if (rc)
-		goto err_free;
+	handle->idev = idev;
 
 	rc = iommu_attach_device_pasid(hwpt->domain, idev->dev, pasid,
-				       &attach->handle.handle);
-	if (rc)
-		goto err_erase;
+				       &handle->handle);
+	if (rc) {
+		kfree(handle);
+		return rc;
+	}
+	idev->igroup->num_pasids++;
 	return 0;
-
-err_erase:
-	xa_erase(&igroup->pasids, pasid);
-err_free:
-	kfree(attach);
-	return rc;
 }
 
-static int iommufd_pasid_attach_other(struct iommufd_pasid_attach *attach,
+static int iommufd_pasid_attach_other(struct iommufd_attach_handle *handle,
 				      struct iommufd_device *idev,
+				      ioasid_t pasid,
 				      struct iommufd_hw_pagetable *hwpt)
 {
-	struct iommufd_pasid_member *other;
-
-	if (iommufd_pasid_has_device(attach, idev))
+	if (iommufd_pasid_has_device(handle, idev, pasid))
 		return -EBUSY;
-	if (attach->hwpt != hwpt)
+	if (iommufd_pasid_hwpt(handle) != hwpt)
 		return -EINVAL;
-
-	other = kzalloc_obj(*other, GFP_KERNEL_ACCOUNT);
-	if (!other)
-		return -ENOMEM;
-	other->idev = idev;
-	hlist_add_head(&other->node, &attach->others);
-	return 0;
+	return iommufd_pasid_add_other(idev, pasid);
 }
 
 static int iommufd_pasid_do_attach(struct iommufd_device *idev, ioasid_t pasid,
 				   struct iommufd_hw_pagetable *hwpt)
 {
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_pasid_attach *attach;
+	struct iommufd_attach_handle *handle;
 	int rc;
 
-	guard(mutex)(&igroup->lock);
+	guard(mutex)(&idev->igroup->lock);
 
-	attach = xa_load(&igroup->pasids, pasid);
-	if (attach)
-		rc = iommufd_pasid_attach_other(attach, idev, hwpt);
+	handle = iommufd_pasid_handle(idev->igroup, pasid);
+	if (handle)
+		rc = iommufd_pasid_attach_other(handle, idev, pasid, hwpt);
 	else
 		rc = iommufd_pasid_attach_first(idev, pasid, hwpt);
 	if (rc)
@@ -183,61 +215,51 @@ static int iommufd_pasid_do_attach(struct iommufd_device *idev, ioasid_t pasid,
 	return 0;
 }
 
-/*
- * @idev asked for @new, so it is the one to stand in its handle; whoever did
- * so in @old takes the place of @idev among the others.
- */
-static size_t iommufd_pasid_move_devices(struct iommufd_pasid_attach *new,
-					 struct iommufd_pasid_attach *old)
-{
-	struct iommufd_pasid_member *other;
-
-	other = iommufd_pasid_find_other(old, new->handle.idev);
-	if (other)
-		other->idev = old->handle.idev;
-	hlist_move_list(&old->others, &new->others);
-	return 1 + hlist_count_nodes(&new->others);
-}
-
 static int iommufd_pasid_do_replace(struct iommufd_device *idev, ioasid_t pasid,
 				    struct iommufd_hw_pagetable *hwpt)
 {
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_pasid_attach *old, *new;
+	struct iommufd_attach_handle *old, *new;
+	struct iommufd_hw_pagetable *old_hwpt;
+	struct iommufd_pasid_member *other;
 	size_t num_devices;
 	int rc;
 
-	guard(mutex)(&igroup->lock);
+	guard(mutex)(&idev->igroup->lock);
 
-	old = xa_load(&igroup->pasids, pasid);
-	if (!old || !iommufd_pasid_has_device(old, idev))
+	old = iommufd_pasid_handle(idev->igroup, pasid);
+	if (!old || !iommufd_pasid_has_device(old, idev, pasid))
 		return -EINVAL;
-	if (old->hwpt == hwpt)
+	old_hwpt = iommufd_pasid_hwpt(old);
+	if (old_hwpt == hwpt)
 		return 0;
 
 	rc = iommufd_pasid_check(idev, hwpt);
 	if (rc)
 		return rc;
 
-	new = iommufd_pasid_alloc(idev, hwpt);
+	new = kzalloc_obj(*new, GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
+	new->idev = idev;
 
 	rc = iommu_replace_device_pasid(hwpt->domain, idev->dev, pasid,
-					&new->handle.handle);
+					&new->handle);
 	if (rc) {
 		kfree(new);
 		return rc;
 	}
 
-	/* The slot is in use, so this allocates nothing and cannot fail */
-	WARN_ON(xa_is_err(xa_store(&igroup->pasids, pasid, new, GFP_KERNEL)));
-	num_devices = iommufd_pasid_move_devices(new, old);
+	/* @idev asked, so it stands in the handle, and who did so takes its place */
+	other = iommufd_pasid_find_other(idev, pasid);
+	if (other)
+		other->idev = old->idev;
+
+	num_devices = iommufd_pasid_count_devices(idev->igroup, pasid);
 	refcount_add(num_devices, &hwpt->obj.users);
 
 	/* Faults in flight name the old handle, so it goes after them */
-	iommufd_auto_response_faults(old->hwpt, &old->handle, NULL);
-	WARN_ON(refcount_sub_and_test(num_devices, &old->hwpt->obj.users));
+	iommufd_auto_response_faults(old_hwpt, old, NULL);
+	WARN_ON(refcount_sub_and_test(num_devices, &old_hwpt->obj.users));
 	kfree(old);
 	return 0;
 }
@@ -357,38 +379,38 @@ int iommufd_device_pasid_replace(struct iommufd_device *idev, ioasid_t pasid,
 void iommufd_device_pasid_detach(struct iommufd_device *idev, ioasid_t pasid)
 {
 	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_pasid_attach *attach;
-	struct iommufd_hw_pagetable *hwpt;
+	struct iommufd_attach_handle *handle;
 	struct iommufd_pasid_member *other;
+	struct iommufd_hw_pagetable *hwpt;
+
+	if (!igroup->group)
+		return;
 
 	guard(mutex)(&igroup->lock);
 
-	attach = xa_load(&igroup->pasids, pasid);
-	if (!attach)
+	handle = iommufd_pasid_handle(igroup, pasid);
+	if (!handle)
 		return;
 
-	hwpt = attach->hwpt;
-	if (attach->handle.idev != idev) {
-		other = iommufd_pasid_find_other(attach, idev);
+	hwpt = iommufd_pasid_hwpt(handle);
+	if (handle->idev != idev) {
+		other = iommufd_pasid_find_other(idev, pasid);
 		if (!other)
 			return;
 	} else {
-		other = hlist_entry_safe(attach->others.first,
-					 struct iommufd_pasid_member, node);
+		other = xa_load(&igroup->pasid_others, pasid);
 		if (other)
-			iommufd_attach_handle_move(hwpt, &attach->handle,
-						   other->idev);
+			iommufd_attach_handle_move(hwpt, handle, other->idev);
 	}
 
 	if (other) {
-		hlist_del(&other->node);
-		kfree(other);
-		iommufd_auto_response_faults(hwpt, &attach->handle, idev->dev);
+		iommufd_pasid_remove_other(igroup, pasid, other);
+		iommufd_auto_response_faults(hwpt, handle, idev->dev);
 	} else {
 		iommu_detach_device_pasid(hwpt->domain, idev->dev, pasid);
-		xa_erase(&igroup->pasids, pasid);
-		iommufd_auto_response_faults(hwpt, &attach->handle, NULL);
-		kfree(attach);
+		igroup->num_pasids--;
+		iommufd_auto_response_faults(hwpt, handle, NULL);
+		kfree(handle);
 	}
 
 	/* Never an automatic page table, which would have to be destroyed */
@@ -403,28 +425,32 @@ bool iommufd_pasid_scan(struct iommufd_device *idev, unsigned long *pasid,
 {
 	struct iommufd_group *igroup = idev->igroup;
 	unsigned int batch = IOMMUFD_PASID_SCAN_BATCH;
-	struct iommufd_pasid_attach *attach;
-	unsigned long cur;
+	struct iommufd_attach_handle *handle;
+	struct iommu_attach_handle *next;
+	u32 hwpt_id;
 
 	guard(mutex)(&igroup->lock);
 
-	xa_for_each_start(&igroup->pasids, cur, attach, *pasid) {
-		if (!batch--) {
-			*pasid = cur;
+	for (; (next = iommu_attach_handle_next(igroup->group, pasid));
+	     (*pasid)++) {
+		if (!batch--)
 			return true;
-		}
-		if (*found && (cur != range->last + 1UL ||
-			       attach->hwpt->obj.id != range->hwpt_id))
+		if (next->domain->cookie_type != IOMMU_COOKIE_IOMMUFD)
+			continue;
+		handle = to_iommufd_handle(next);
+		hwpt_id = iommufd_pasid_hwpt(handle)->obj.id;
+		if (*found && (*pasid != range->last + 1UL ||
+			       hwpt_id != range->hwpt_id))
 			return false;
-		if (!iommufd_pasid_has_device(attach, idev)) {
+		if (!iommufd_pasid_has_device(handle, idev, *pasid)) {
 			if (*found)
 				return false;
 			continue;
 		}
 		if (!*found)
-			range->first = cur;
-		range->last = cur;
-		range->hwpt_id = attach->hwpt->obj.id;
+			range->first = *pasid;
+		range->last = *pasid;
+		range->hwpt_id = hwpt_id;
 		*found = true;
 	}
 	return false;
@@ -446,8 +472,12 @@ bool iommufd_device_pasid_next_range(struct iommufd_device *idev,
 				     ioasid_t start,
 				     struct iommufd_pasid_range *range)
 {
-	unsigned long pasid = start;
+	unsigned long pasid = max(start, IOMMU_NO_PASID + 1);
 	bool found = false;
+
+	/* Without an IOMMU there are none */
+	if (!idev->igroup->group)
+		return false;
 
 	while (iommufd_pasid_scan(idev, &pasid, range, &found))
 		cond_resched();

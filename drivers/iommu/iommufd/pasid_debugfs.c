@@ -2,14 +2,15 @@
 /*
  * What is attached to the PASIDs of a device, for people to read
  *
- * iommufd/<device>/pasid_count   PASIDs attached
- * iommufd/<device>/pasids        ranges of PASIDs that share a page table, with
- *                                the page table's object ID
+ * iommu/iommufd/<device>/pasid_count   PASIDs attached
+ * iommu/iommufd/<device>/pasids        ranges of PASIDs that share a page table,
+ *                                      with the page table's object ID
  *
  * A device may have 2^20 PASIDs attached. Reading them is done in batches, and
  * is no snapshot where others attach and detach at the same time.
  */
 #include <linux/debugfs.h>
+#include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -128,7 +129,7 @@ void iommufd_device_debugfs_remove(struct iommufd_device *idev)
  */
 void __init iommufd_debugfs_init(void)
 {
-	iommufd_debugfs_root = debugfs_create_dir("iommufd", NULL);
+	iommufd_debugfs_root = debugfs_create_dir("iommufd", iommu_debugfs_dir);
 }
 
 /**

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What an SMMUv3 does with its VMIDs, for people: a directory for each SMMU under
- * arm-smmu-v3 in debugfs.
+ * iommu/arm-smmu-v3 in debugfs.
  */
 
 #include <linux/debugfs.h>
 #include <linux/device.h>
+#include <linux/iommu.h>
 #include <linux/seq_file.h>
 #include <linux/xarray.h>
 
@@ -13,21 +14,21 @@
 
 static struct dentry *arm_smmu_debugfs_root;
 
-static unsigned int arm_smmu_vmid_num_devices(struct arm_smmu_vmid *vmid)
+static void arm_smmu_vmid_show_devices(struct seq_file *s,
+				       struct arm_smmu_vmid *vmid)
 {
 	struct arm_smmu_master_domain *master_domain;
-	unsigned int num = 0;
 	unsigned long flags;
 
 	if (!vmid->s2)
-		return 0;
+		return;
 
 	spin_lock_irqsave(&vmid->s2->devices_lock, flags);
 	list_for_each_entry(master_domain, &vmid->s2->devices, devices_elm)
 		if (arm_smmu_domain_vmid(master_domain->domain) == vmid)
-			num++;
+			seq_printf(s, " %s",
+				   dev_name(master_domain->master->dev));
 	spin_unlock_irqrestore(&vmid->s2->devices_lock, flags);
-	return num;
 }
 
 static int arm_smmu_vmids_show(struct seq_file *s, void *unused)
@@ -39,15 +40,17 @@ static int arm_smmu_vmids_show(struct seq_file *s, void *unused)
 	seq_printf(s, "BTM %s, %u VMID bits\n",
 		   smmu->features & ARM_SMMU_FEAT_BTM ? "on" : "off",
 		   smmu->vmid_bits);
-	seq_puts(s, " vmid kind    state users devices vsmmu stage-2\n");
+	seq_puts(s, " vmid kind    state users vsmmu stage-2 devices\n");
 
 	mutex_lock(&arm_smmu_asid_lock);
-	xa_for_each(&smmu->vmids, index, vmid)
-		seq_printf(s, "%5u %-7s %-5s %5u %7u %5s %p\n", vmid->id,
+	xa_for_each(&smmu->vmids, index, vmid) {
+		seq_printf(s, "%5u %-7s %-5s %5u %5s %p", vmid->id,
 			   vmid->pin ? "shared" : "private",
 			   vmid->dirty ? "dirty" : "ok", vmid->users,
-			   arm_smmu_vmid_num_devices(vmid),
 			   vmid->vsmmu ? "yes" : "no", vmid->s2);
+		arm_smmu_vmid_show_devices(s, vmid);
+		seq_putc(s, '\n');
+	}
 	mutex_unlock(&arm_smmu_asid_lock);
 	return 0;
 }
@@ -85,7 +88,8 @@ struct dentry *arm_smmu_debugfs_add(struct arm_smmu_device *smmu)
  */
 void arm_smmu_debugfs_init(void)
 {
-	arm_smmu_debugfs_root = debugfs_create_dir("arm-smmu-v3", NULL);
+	arm_smmu_debugfs_root = debugfs_create_dir("arm-smmu-v3",
+						   iommu_debugfs_dir);
 }
 
 /**

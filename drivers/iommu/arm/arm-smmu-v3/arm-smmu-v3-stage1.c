@@ -8,13 +8,14 @@
 #include <linux/device.h>
 #include <linux/seq_file.h>
 #include <linux/xarray.h>
+#include <kunit/visibility.h>
 
 #include "arm-smmu-v3.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace_stage1.h"
 
-#ifdef CONFIG_DEBUG_FS
+#ifdef CONFIG_IOMMU_DEBUGFS
 static void arm_smmu_show_devices(struct seq_file *s,
 				  struct arm_smmu_domain *smmu_domain)
 {
@@ -31,10 +32,10 @@ static void arm_smmu_show_devices(struct seq_file *s,
 }
 
 /*
- * A domain leaves the xarray under arm_smmu_asid_lock before it is freed. A dirty
- * ASID stays there without one.
+ * A domain leaves the xarray under arm_smmu_asid_lock before it is freed. What stays
+ * for a dirty ASID has no devices.
  */
-static int arm_smmu_stage1_show(struct seq_file *s, void *unused)
+VISIBLE_IF_KUNIT int arm_smmu_stage1_show(struct seq_file *s, void *unused)
 {
 	struct arm_smmu_device *smmu = s->private;
 	struct arm_smmu_domain *smmu_domain;
@@ -46,13 +47,12 @@ static int arm_smmu_stage1_show(struct seq_file *s, void *unused)
 	seq_puts(s, " asid by          pasid device\n");
 
 	mutex_lock(&arm_smmu_asid_lock);
-	xa_for_each(&arm_smmu_asid_xa, asid, smmu_domain)
-		if (!xa_get_mark(&arm_smmu_asid_xa, asid, ARM_SMMU_ASID_LEFT) &&
-		    smmu_domain->smmu == smmu)
-			arm_smmu_show_devices(s, smmu_domain);
+	xa_for_each(&smmu->asid_xa, asid, smmu_domain)
+		arm_smmu_show_devices(s, smmu_domain);
 	mutex_unlock(&arm_smmu_asid_lock);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(arm_smmu_stage1_show);
 DEFINE_SHOW_ATTRIBUTE(arm_smmu_stage1);
 
 /**

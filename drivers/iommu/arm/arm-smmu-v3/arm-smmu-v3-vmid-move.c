@@ -28,7 +28,8 @@
  *
  * The guest's commands are kept out, see arm_vsmmu_hold_vmid(): those that have
  * been converted with the old number are complete before the first STE is written,
- * and all others wait for the move.
+ * and all others wait for the move. If a command of it fails they go on waiting, see
+ * arm_smmu_vmid_settle().
  */
 
 #include <linux/rcupdate.h>
@@ -128,6 +129,40 @@ static int arm_smmu_vmid_move_locked(struct arm_smmu_vmid *vmid,
 }
 
 /**
+ * arm_smmu_vmid_settle() - Let the guest's commands in after a move
+ * @vmid: a VMID, moved or not
+ *
+ * If a command of the move has failed, the SMMU may still use the STEs and TLB entries
+ * of the number that @vmid has had. The commands of its guest have the new one only:
+ * they would complete, and not reach what they are for. So make up for it first.
+ *
+ * Context: as arm_smmu_vmid_clean().
+ * Return: 0, or the error of a command: @vmid is still moving.
+ */
+int arm_smmu_vmid_settle(struct arm_smmu_vmid *vmid)
+{
+	struct arm_smmu_vmid *left;
+	int ret;
+
+	lockdep_assert_held(&arm_smmu_asid_lock);
+
+	if (!vmid->moving)
+		return 0;
+
+	left = arm_smmu_vmid_find(vmid->smmu, vmid->left_id);
+	if (left) {
+		ret = left->users ? arm_smmu_vmid_clean(left) :
+				    arm_smmu_vmid_release(left);
+		if (ret)
+			return ret;
+	}
+
+	/* Who sees it false sees the number. See arm_vsmmu_hold_vmid(). */
+	smp_store_release(&vmid->moving, false);
+	return 0;
+}
+
+/**
  * arm_smmu_vmid_evict() - Move a private VMID to another number
  * @vmid: a VMID in the registry
  *
@@ -136,13 +171,13 @@ static int arm_smmu_vmid_move_locked(struct arm_smmu_vmid *vmid,
  * A @vmid without users, which is dirty, does not move but goes.
  *
  * Costs one STE write, CFGI_STE and CMD_SYNC for each StreamID that has the
- * number, and one TLBI and CMD_SYNC in all.
+ * number, one TLBI and CMD_SYNC in all, and a CMD_SYNC before.
  *
  * Context: may sleep; the caller holds arm_smmu_asid_lock, which keeps devices from
  *          being attached and detached.
  * Return: 0; -EBUSY if @vmid is a VM's, is dirty, or is known to hardware that takes
- *         commands from a guest directly; -ENOSPC if there is no other number; or
- *         -ENOMEM.
+ *         commands from a guest directly, or if the SMMU carries out none; -ENOSPC if
+ *         there is no other number; or -ENOMEM.
  */
 int arm_smmu_vmid_evict(struct arm_smmu_vmid *vmid)
 {
@@ -154,9 +189,14 @@ int arm_smmu_vmid_evict(struct arm_smmu_vmid *vmid)
 
 	if (!vmid->users)
 		return arm_smmu_vmid_release(vmid) ? -EBUSY : 0;
-	if (vmid->pin || arm_smmu_vmid_clean(vmid))
+	if (vmid->pin || arm_smmu_vmid_clean(vmid) || arm_smmu_vmid_settle(vmid))
 		return -EBUSY;
 	if (vsmmu && vsmmu->core.type != IOMMU_VIOMMU_TYPE_ARM_SMMUV3)
+		return -EBUSY;
+
+	/* If the queue hangs, wait for it here and not once for each StreamID */
+	if (arm_smmu_cmdq_issue_cmdlist(vmid->smmu, &vmid->smmu->cmdq, NULL, 0,
+					true))
 		return -EBUSY;
 
 	to = arm_smmu_vmid_alloc(vmid->smmu, vmid->s2);
@@ -168,11 +208,11 @@ int arm_smmu_vmid_evict(struct arm_smmu_vmid *vmid)
 		synchronize_rcu();
 	}
 	ret = arm_smmu_vmid_move_locked(vmid, to);
-	/* Who sees it false sees the number. See arm_vsmmu_hold_vmid(). */
-	smp_store_release(&vmid->moving, false);
 
 	/* It has the old number now, or the new one if nothing was moved */
-	arm_smmu_vmid_put(to);
+	vmid->left_id = to->id;
+	if (!arm_smmu_vmid_put(to))
+		arm_smmu_vmid_settle(vmid);
 	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_evict);

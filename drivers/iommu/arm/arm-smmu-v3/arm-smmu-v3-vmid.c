@@ -38,6 +38,7 @@ static unsigned long arm_smmu_vmid_index(struct arm_smmu_device *smmu, u16 id)
 	return GENMASK(smmu->vmid_bits - 1, 0) - id;
 }
 
+#ifdef CONFIG_ARM_SMMU_V3_IOMMUFD
 /**
  * arm_smmu_vmid_find() - Look a VMID up in the registry
  * @smmu: the SMMU
@@ -52,6 +53,7 @@ struct arm_smmu_vmid *arm_smmu_vmid_find(struct arm_smmu_device *smmu, u16 id)
 	return xa_load(&smmu->vmids, arm_smmu_vmid_index(smmu, id));
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_find);
+#endif
 
 /**
  * arm_smmu_vmid_clean() - Make up for the commands that left a VMID dirty
@@ -94,8 +96,24 @@ static struct arm_smmu_vmid *arm_smmu_vmid_new(struct arm_smmu_device *smmu,
 	return vmid;
 }
 
+/* @vmid is in the registry: until it is erased it keeps its table */
+static void arm_smmu_vmid_claimed(struct arm_smmu_vmid *vmid)
+{
+	if (vmid->s2)
+		vmid->s2->s2_cfg.num_vmids++;
+	trace_arm_smmu_vmid_claim(vmid);
+}
+
+/*
+ * The SMMU has nothing left under the number. A table whose domain is gone goes
+ * with the last of its numbers.
+ */
 static void arm_smmu_vmid_free(struct arm_smmu_vmid *vmid)
 {
+	struct arm_smmu_domain *s2 = vmid->s2;
+
+	if (s2 && !--s2->s2_cfg.num_vmids && s2->s2_cfg.kept)
+		arm_smmu_domain_free_unused(s2);
 	if (vmid->pin)
 		kvm_arm_vmid_unpin(vmid->pin);
 	kfree(vmid);
@@ -169,11 +187,12 @@ struct arm_smmu_vmid *arm_smmu_vmid_alloc(struct arm_smmu_device *smmu,
 	}
 
 	vmid->id = vmid_0 - index;
-	trace_arm_smmu_vmid_claim(vmid);
+	arm_smmu_vmid_claimed(vmid);
 	return vmid;
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_alloc);
 
+#ifdef CONFIG_ARM_SMMU_V3_IOMMUFD
 /**
  * arm_smmu_vmid_claim() - Take the VMID of a VM
  * @smmu: the SMMU to use it on
@@ -208,7 +227,7 @@ struct arm_smmu_vmid *arm_smmu_vmid_claim(struct arm_smmu_device *smmu,
 		return ERR_PTR(ret);
 	}
 
-	trace_arm_smmu_vmid_claim(vmid);
+	arm_smmu_vmid_claimed(vmid);
 	return vmid;
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_claim);
@@ -246,6 +265,7 @@ void arm_smmu_vmid_swap(struct arm_smmu_vmid *a, struct arm_smmu_vmid *b)
 	xa_store(&smmu->vmids, arm_smmu_vmid_index(smmu, b->id), b, 0);
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_swap);
+#endif
 
 /**
  * arm_smmu_vmid_put() - Drop a reference on a VMID
@@ -257,22 +277,52 @@ EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_swap);
  * the registry, and pinned, until it is clean or the SMMU is reset.
  *
  * Context: the caller holds arm_smmu_asid_lock.
+ * Return: 0, or the error of a command that has kept the number.
  */
-void arm_smmu_vmid_put(struct arm_smmu_vmid *vmid)
+int arm_smmu_vmid_put(struct arm_smmu_vmid *vmid)
 {
 	struct arm_smmu_device *smmu = vmid->smmu;
+	int ret;
 
 	lockdep_assert_held(&arm_smmu_asid_lock);
 
 	if (--vmid->users)
-		return;
+		return 0;
 
-	vmid->s2 = NULL;
-	if (arm_smmu_vmid_release(vmid))
+	ret = arm_smmu_vmid_release(vmid);
+	if (ret)
 		xa_set_mark(&smmu->vmids, arm_smmu_vmid_index(smmu, vmid->id),
 			    ARM_SMMU_VMID_LEFT);
+	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(arm_smmu_vmid_put);
+
+/**
+ * arm_smmu_vmid_put_s2() - Drop the VMID of a stage-2 domain that is being freed
+ * @s2: the domain, which no device is attached to and no vSMMU is over
+ *
+ * The SMMU may go on walking the table under each number of it that is dirty, by an
+ * STE or a part of the table that it has cached. So the table is kept as long as one
+ * of them is in the registry. What removes them from it is arm_smmu_vmid_clean(): no
+ * walk under the number is under way, nor begins, once its CMD_SYNCs have completed
+ * (IHI 0070 3.21.1, 3.21.3).
+ *
+ * If this number causes no error, one that an earlier failure has left is tried
+ * again, so that no memory is kept for good once the SMMU answers.
+ *
+ * Context: as arm_smmu_vmid_clean().
+ * Return: true if the caller has to free the table; false if the last of the numbers
+ *         will take it along.
+ */
+bool arm_smmu_vmid_put_s2(struct arm_smmu_domain *s2)
+{
+	if (!arm_smmu_vmid_put(s2->s2_cfg.vmid))
+		arm_smmu_vmid_reclaim(s2->smmu);
+
+	s2->s2_cfg.vmid = NULL;
+	s2->s2_cfg.kept = s2->s2_cfg.num_vmids;
+	return !s2->s2_cfg.kept;
+}
 
 /* Runs after the SMMU was disabled: what is still here is dirty */
 static void arm_smmu_vmids_destroy(void *data)
