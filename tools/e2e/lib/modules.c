@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Drivers that are modules: /modules/order names them, each behind those that it
- * needs. There is neither such a file nor anything to do if they are built in.
+ * needs, and /modules/suites what is for tests only. There is neither such a file nor
+ * anything to do if they are built in.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,6 +19,8 @@
 #define MAX_MODULES	32
 #define NAME_SIZE	64
 
+#define TAINT_OOT_MODULE	(1ul << 12)
+
 /* As the kernel calls it: "arm-smmu-v3.ko" is "arm_smmu_v3" */
 static void module_name(const char *file, char *name)
 {
@@ -29,9 +32,9 @@ static void module_name(const char *file, char *name)
 			*c = '_';
 }
 
-static unsigned int order_read(char file[][NAME_SIZE])
+static unsigned int list_read(const char *list, char file[][NAME_SIZE])
 {
-	FILE *f = fopen(MODULES "/order", "r");
+	FILE *f = fopen(list, "r");
 	unsigned int n = 0;
 
 	if (!f)
@@ -78,7 +81,7 @@ static int load(const char *file)
 int modules_load(void)
 {
 	char file[MAX_MODULES][NAME_SIZE];
-	unsigned int i, n = order_read(file);
+	unsigned int i, n = list_read(MODULES "/order", file);
 	int ret = 0;
 
 	for (i = 0; i < n && !ret; i++)
@@ -94,7 +97,7 @@ int module_unload(const char *name)
 int modules_unload(void)
 {
 	char file[MAX_MODULES][NAME_SIZE], name[NAME_SIZE];
-	unsigned int n = order_read(file);
+	unsigned int n = list_read(MODULES "/order", file);
 	int ret = 0;
 
 	while (n-- && !ret) {
@@ -120,4 +123,32 @@ int module_users(const char *name)
 		users = -1;
 	fclose(f);
 	return users;
+}
+
+bool modules_suite(unsigned int n, char *suite, size_t size)
+{
+	char file[MAX_MODULES][NAME_SIZE];
+
+	if (n >= list_read(MODULES "/suites", file))
+		return false;
+	snprintf(suite, size, "%s", file[n]);
+	return true;
+}
+
+int modules_load_suite(const char *file)
+{
+	return load(file);
+}
+
+bool modules_are_ours(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
+	unsigned long taint = 0;
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%lu", &taint) != 1)
+		taint = 0;
+	fclose(f);
+	return taint & TAINT_OOT_MODULE;
 }

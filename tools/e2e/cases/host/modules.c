@@ -130,6 +130,7 @@ void case_modules(void)
 
 	if (module_users(SMMU) < 0)
 		skip("the SMMU's driver is no module");
+	check(modules_are_ours(), "the modules are those built outside the tree");
 	use(&first, STEP_MODULES_DMA, STEP_MODULES_TLBI);
 	mark(STEP_MODULES_RELOAD);
 	leave_slowly(&first);
