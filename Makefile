@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The front door: `make help` lists what there is. Every target does the set-up
-# that it needs; the scripts do only what has changed.
+# The front door: `make help` lists what there is, in the groups that `##@` names.
+# Every target does the set-up that it needs; the scripts do only what has changed.
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
@@ -8,37 +8,84 @@ MAKEFLAGS += --no-print-directory
 
 arm64_config := tools/configs/arm64.config
 
+# Where scripts/lib.sh builds too
+b := build$(BASE:%=/%)
+ifeq ($(BASE),7.3)
+b := build
+endif
+
 .PHONY: help
-help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | \
-		awk -F '\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
+help:
+	@sed -n 's/^##@ /\n/p; s/^\([a-z0-9_-]*\):.*## /\1\t/p' Makefile | \
+		awk -F '\t' '{ if (NF > 1) printf "  %-14s %s\n", $$1, $$2; else print }'
 	@echo
-	@echo '  KTREE=dir       a Linux 7.3.y tree in place of the fetched source'
-	@echo '  QEMU=program    a QEMU of your own: 11.1 or later, with plugins and modules'
-	@echo '  VSVA_CACHE=dir  downloads and unpacked tools, default ~/.cache/vsva'
+	@echo 'Variables'
+	@echo '  BASE=7.2       on Linux 7.2, in build/7.2, in place of 7.3'
+	@echo '  KTREE=dir      a tree of that Linux in place of the fetched source'
+	@echo '  SERIES="..."   compose some of the series only: fixes vmid pasid smmu-guest'
+	@echo '  QEMU=program   a QEMU of your own: 11.1 or later, with plugins and modules'
+	@echo '  VSVA_CACHE=dir downloads and unpacked tools, default ~/.cache/vsva'
+
+##@ Start here
 
 .PHONY: demo
 demo: kernel kernel-base qemu ## run VMs on both kernels and show what the series does
-	@env -u KTREE tools/e2e/demo/run demo
-	@[ ! -f build/results/vmm-all.ktap ] || scripts/vmm-table
+	@env -u KTREE tools/e2e/demo/run -b $b demo
+	@[ ! -f $b/results/vmm-all.ktap ] || scripts/vmm-table
 
 .PHONY: check
 check: ## everything that CI runs; ends with the totals
 	@scripts/check
 
-.PHONY: kernel
-ifdef BASE
-kernel: kernel-base ## build the patched kernel; with BASE=1 the unpatched one
+.PHONY: vmm
+vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
+	@scripts/deps ninja-build pkgconf python3-pip python3-venv
+	@scripts/suite vmm-all scripts/vmm
+	@scripts/vmm-table
+
+##@ The patches
+
+.PHONY: tree export
+ifeq ($b,build)
+tree: source ## compose build/linux, a git tree of the kernel with the series
+	@scripts/compose
+export: ## write the commits of build/linux back; FROM="gittree base..tip" of another
+	@scripts/export $(FROM)
 else
-kernel: tree
-	@scripts/kernel linux arm64 $(arm64_config)
+# Merges take from the main tree what the patches were made for
+tree: source
+	@env -u BASE -u KTREE scripts/fetch-kernel
+	@env -u BASE -u SERIES scripts/compose
+	@scripts/compose
+export:
+	@scripts/variants $(FROM)
 endif
+
+.PHONY: series
+series: tree ## write the mail-ready patches, for git am, to build/series
+	@scripts/series
+
+.PHONY: htmldocs
+htmldocs: tree ## build the pages of the kernel's documentation that the series changes
+	@scripts/htmldocs
+	@echo $b/htmldocs/html/index.html
+
+# Of the tree in KTREE nothing is built
+.PHONY: rebase
+rebase: ## which patches apply to the tree in KTREE=dir, of any Linux, and which not and where
+	@scripts/rebase
+
+##@ What is built
+
+.PHONY: kernel
+kernel: tree ## build the patched kernel
+	@scripts/kernel linux arm64 $(arm64_config)
 
 # Beside its source as the patched one is, see scripts/kernel
 .PHONY: kernel-base
-kernel-base: tree
+kernel-base: tree ## build the unpatched kernel
 	@scripts/kernel base/linux base/arm64 $(arm64_config)
-	@ln -sfn base/arm64 build/arm64-base
+	@ln -sfn base/arm64 $b/arm64-base
 
 .PHONY: kernel-modules kernel-kcsan
 kernel-modules kernel-kcsan: kernel-%: tree
@@ -57,17 +104,19 @@ kcsan_objects := vmid arm-smmu-v3 arm-smmu-v3-vmid arm-smmu-v3-vmid-move \
 kernel-kcsan: export KERNEL_ARGS := KCSAN_SANITIZE=n \
 	$(kcsan_objects:%=KCSAN_SANITIZE_%.o=y)
 
-.PHONY: tree
-tree: source ## compose build/linux, a git tree of the kernel with the series
-	@scripts/compose
+.PHONY: modules
+ifdef KDIR
+modules: deps ## build the drivers and suites as modules; for a kernel of yours with KDIR=build folder
+else
+modules: kernel-modules
+endif
+	@scripts/modules build $(KDIR)
 
-.PHONY: export
-export: ## write the commits of build/linux back; FROM="gittree base..tip" of another
-	@scripts/export $(FROM)
+.PHONY: modules_install
+modules_install: ## install them, with KDIR=build folder and perhaps INSTALL_MOD_PATH=root of the host
+	@scripts/modules install $(KDIR)
 
-.PHONY: series
-series: tree ## write the mail-ready patches, for git am, to build/series
-	@scripts/series
+##@ Tests that make check is made of
 
 .PHONY: kunit
 kunit: suite-kunit-uml suite-kunit-arm64 ## run the KUnit suites, under UML and QEMU
@@ -75,16 +124,24 @@ kunit: suite-kunit-uml suite-kunit-arm64 ## run the KUnit suites, under UML and 
 .PHONY: e2e
 e2e: suite-e2e ## run the end-to-end test on both kernels
 
+.PHONY: selftests
+selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
+
+.PHONY: lint
+lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
+
+##@ Longer tests
+
 # The patched kernel with another configuration
-e2e_on = tools/e2e/run -t patched -k build/arm64-$(1)/arch/arm64/boot/Image -o build/$@
+e2e_on = tools/e2e/run -b $b -t patched -k $b/arm64-$(1)/arch/arm64/boot/Image -o $b/$@
 
 .PHONY: e2e-modules
-e2e-modules: kernel-modules qemu ## run it with the drivers as modules, unloaded and loaded again
+e2e-modules: modules qemu ## run it with the modules of make modules, unloaded and loaded again
 	@scripts/suite $@ $(call e2e_on,modules) -M tools/e2e/matrix-modules
 
 .PHONY: e2e-nested
 e2e-nested: kernel kernel-base qemu ## run its VMs that have an EL2, which takes minutes
-	@scripts/suite $@ tools/e2e/run -T 600 -a 'e2e.slow=5' -o build/$@ \
+	@scripts/suite $@ tools/e2e/run -b $b -T 600 -a 'e2e.slow=5' -o $b/$@ \
 		-M tools/e2e/matrix-nested
 
 .PHONY: e2e-debug
@@ -101,12 +158,6 @@ storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
 		-a 'e2e.slow=10 e2e.ops=60000 kcsan.skip_watch=20' storm storm-off \
 		guest-storm guest-storm-lazy
 
-.PHONY: vmm
-vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
-	@scripts/deps ninja-build pkgconf python3-pip python3-venv
-	@scripts/suite vmm-all scripts/vmm
-	@scripts/vmm-table
-
 .PHONY: storm-vmm
 storm-vmm: kernel kernel-base qemu ## I/O of a guest for MINUTES=5 with resets, crashes, kills and hotplugs
 	@scripts/deps ninja-build pkgconf python3-pip python3-venv
@@ -117,37 +168,14 @@ vmm-qtest: ## run QEMU's own tests of what patches/qemu change
 	@scripts/deps ninja-build pkgconf python3-pip python3-venv
 	@scripts/suite vmm-qtest scripts/vmm-qtest
 
-.PHONY: selftests
-selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
-
 .PHONY: soak
 soak: kernel qemu ## run storms for MINUTES=30, each with another seed
 	@scripts/suite soak tools/e2e/soak -m $(or $(MINUTES),30)
 
-.PHONY: bench
-bench: bench-vmid bench-pasid ## both of the following
-
-.PHONY: bench-vmid
-bench-vmid: kernel kernel-base qemu ## count the instructions of an invalidation, a vcpu_load and an unmap
-	@scripts/driver tools/bench/dma
-	@env -u KTREE tools/e2e/demo/run bench
-
-# The KUnit suites measure what the SMMUv3 driver adds.
-.PHONY: bench-pasid
-bench-pasid: kernel kernel-base suite-kunit-arm64 ## measure what an attached PASID costs, to build/report
-	@scripts/deps gnuplot-nox
-	@KUNIT_LOG=build/log/kunit-arm64.console scripts/suite bench-pasid \
-		tools/bench/pasid/run build/arm64-base/arch/arm64/boot/Image \
-		build/arm64/arch/arm64/boot/Image build/linux build/report
-	@cat build/report/pasid.txt
-
-.PHONY: lint
-lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
-
-.PHONY: htmldocs
-htmldocs: tree ## build the pages of the kernel's documentation that the series changes
-	@scripts/htmldocs
-	@echo build/htmldocs/html/index.html
+.PHONY: corners
+corners: tree ## compile what the series touches in every CORNERS="configuration", W=1, gcc and clang
+	@scripts/deps gcc-riscv64-linux-gnu clang-19 lld-19 llvm-19
+	@scripts/suite $@ scripts/corners $(CORNERS)
 
 .PHONY: bisect
 bisect: tree qemu ## build and run each commit of the series
@@ -157,8 +185,26 @@ bisect: tree qemu ## build and run each commit of the series
 model: ## search the models with spin, at most five minutes
 	@scripts/suite model-long tools/model/run long
 
-.PHONY: modules
-modules: suite-modules ## build the modules of Kbuild outside the kernel tree
+##@ What is measured
+
+.PHONY: bench
+bench: bench-vmid bench-pasid ## both of the following
+
+.PHONY: bench-vmid
+bench-vmid: kernel kernel-base qemu ## count the instructions of an invalidation, a vcpu_load and an unmap
+	@scripts/driver tools/bench/dma
+	@env -u KTREE tools/e2e/demo/run -b $b bench
+
+# The KUnit suites measure what the SMMUv3 driver adds.
+.PHONY: bench-pasid
+bench-pasid: kernel kernel-base suite-kunit-arm64 ## measure what an attached PASID costs, to build/report
+	@scripts/deps gnuplot-nox
+	@KUNIT_LOG=$b/log/kunit-arm64.console scripts/suite bench-pasid \
+		tools/bench/pasid/run $b/arm64-base/arch/arm64/boot/Image \
+		$b/arm64/arch/arm64/boot/Image $b/linux $b/report
+	@cat $b/report/pasid.txt
+
+##@ The machine
 
 .PHONY: deps
 deps: ## install the build packages that are missing
@@ -194,14 +240,19 @@ suite-vmid-race: tree
 suite-model:
 	@scripts/suite model tools/model/run
 
-.PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules
+.PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules suite-other-base
 suite-e2e: kernel kernel-base qemu
-	@scripts/suite e2e tools/e2e/run
+	@scripts/suite e2e tools/e2e/run -b $b
 suite-vmm: kernel kernel-base qemu
 	@scripts/suite vmm scripts/vmm btm btm-asked example-base example
 suite-selftests: kernel kernel-base qemu
 	@scripts/suite selftests scripts/selftests
 suite-bisect: tree
 	@scripts/suite bisect scripts/bisect
-suite-modules: tree
-	@scripts/suite modules scripts/modules
+suite-modules: modules qemu
+	@scripts/suite modules $(call e2e_on,modules) -M tools/e2e/matrix-modules \
+		vhe-btm:same-vmid,modules suites
+# The other base, from the main one
+suite-other-base: tree
+	@BASE=7.2 scripts/fetch-kernel
+	@scripts/suite other-base env BASE=7.2 scripts/other-base
