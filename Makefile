@@ -17,7 +17,7 @@ endif
 .PHONY: help
 help:
 	@sed -n 's/^##@ /\n/p; s/^\([a-z0-9_-]*\):.*## /\1\t/p' Makefile | \
-		awk -F '\t' '{ if (NF > 1) printf "  %-14s %s\n", $$1, $$2; else print }'
+		awk -F '\t' '{ if (NF > 1) printf "  %-15s %s\n", $$1, $$2; else print }'
 	@echo
 	@echo 'Variables'
 	@echo '  BASE=7.2       on Linux 7.2, in build/7.2, in place of 7.3'
