@@ -66,8 +66,7 @@ static struct kvm_vmid_pin *vt_pin_locked(struct kvm *kvm)
 }
 
 /* A device that was bound for a VM, and still belongs to it */
-static struct iommufd_device *vt_bind(struct iommufd_device *idev,
-				      struct vt_vm *vm)
+struct iommufd_device *vt_bind(struct iommufd_device *idev, struct vt_vm *vm)
 {
 	mutex_init(&idev->kvm_lock);
 	idev->kvm = vt_kvm(vm);
@@ -95,26 +94,11 @@ static bool vt_has_el2(struct kvm *kvm)
 
 /* What the SMMU would do */
 
-static u64 vt_ttb(const struct arm_smmu_domain *s2)
+u64 vt_ttb(const struct arm_smmu_domain *s2)
 {
 	return io_pgtable_ops_to_pgtable(s2->pgtbl_ops)
 		       ->cfg.arm_lpae_s2_cfg.vttbr &
 	       STRTAB_STE_3_S2TTB_MASK;
-}
-
-static unsigned int vt_ste_cfg(const struct arm_smmu_ste *ste)
-{
-	return FIELD_GET(STRTAB_STE_0_CFG, le64_to_cpu(ste->data[0]));
-}
-
-static u16 vt_ste_vmid(const struct arm_smmu_ste *ste)
-{
-	return FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2]));
-}
-
-static u64 vt_ste_s1ctx(const struct arm_smmu_ste *ste)
-{
-	return le64_to_cpu(ste->data[0]) & STRTAB_STE_0_S1CTXPTR_MASK;
 }
 
 /* Without the lock: the driver can be anywhere when a command is issued */
@@ -257,7 +241,7 @@ void vt_check(struct vt *t)
 			vt_check_unmap(t, t->s2s[i]);
 }
 
-static struct vt_cmd vt_decode(const struct arm_smmu_cmd *cmd)
+struct vt_cmd vt_decode(const struct arm_smmu_cmd *cmd)
 {
 	struct vt_cmd ret = { .op = FIELD_GET(CMDQ_0_OP, cmd->data[0]) };
 
@@ -454,19 +438,27 @@ int vt_detach(struct vt *t, unsigned int dev)
 	return vt_attach(t, dev, arm_smmu_ops.blocked_domain);
 }
 
-struct arm_smmu_domain *vt_new_s2(struct vt *t)
+struct iommu_domain *vt_alloc_s2(struct device *dev)
 {
 	const u32 flags = IOMMU_HWPT_ALLOC_NEST_PARENT;
-	struct device *dev = t->devs[0].dev;
+	struct iommu_domain *domain;
+
+	domain = arm_smmu_ops.domain_alloc_paging_flags(dev, flags, NULL);
+	if (!IS_ERR(domain))
+		domain->type = IOMMU_DOMAIN_UNMANAGED;
+	return domain;
+}
+
+struct arm_smmu_domain *vt_new_s2(struct vt *t)
+{
 	struct iommu_domain *domain;
 	unsigned int i;
 
 	for (i = 0; t->s2s[i]; i++)
 		KUNIT_ASSERT_LT(t->test, i, VT_S2S - 1);
 
-	domain = arm_smmu_ops.domain_alloc_paging_flags(dev, flags, NULL);
+	domain = vt_alloc_s2(t->devs[0].dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, domain);
-	domain->type = IOMMU_DOMAIN_UNMANAGED;
 	t->s2s[i] = to_smmu_domain(domain);
 
 	KUNIT_ASSERT_LT(t->test, t->nr_tables, VT_TABLES);
@@ -486,10 +478,9 @@ void vt_free_s2(struct vt *t, struct arm_smmu_domain *s2)
 	vt_check(t);
 }
 
-static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
-					   struct arm_smmu_domain *s2,
-					   struct vt_vm *vm, int flags,
-					   enum iommu_viommu_type type)
+struct arm_vsmmu *vt_alloc_vsmmu(struct vt *t, struct iommu_domain *s2,
+				 struct vt_vm *vm, int flags,
+				 enum iommu_viommu_type type)
 {
 	struct iommu_viommu_arm_smmuv3 arg = { .flags = flags };
 	struct iommu_user_data data = {
@@ -500,20 +491,18 @@ static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
 	struct arm_vsmmu *vsmmu;
 	int ret;
 
-	KUNIT_ASSERT_LT(t->test, t->nr_vsmmus, VT_VSMMUS);
 	KUNIT_ASSERT_EQ(t->test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
 
 	vsmmu = kzalloc_obj(*vsmmu);
-	KUNIT_ASSERT_NOT_NULL(t->test, vsmmu);
+	if (!vsmmu)
+		return ERR_PTR(-ENOMEM);
 	xa_init(&vsmmu->core.vdevs);
 	vsmmu->core.type = type;
 	vsmmu->core.iommu_dev = &t->smmu.iommu;
 
-	ret = arm_smmu_ops.viommu_init(&vsmmu->core, &s2->domain,
-				       vt_bind(&t->idev, vm),
+	ret = arm_smmu_ops.viommu_init(&vsmmu->core, s2, vt_bind(&t->idev, vm),
 				       flags == VT_NO_DATA ? NULL : &data);
 	KUNIT_EXPECT_FALSE(t->test, mutex_is_locked(&t->idev.kvm_lock));
-	vt_check(t);
 	if (ret) {
 		/* iommufd does not call an op that was not set */
 		KUNIT_EXPECT_NULL(t->test, vsmmu->core.ops);
@@ -522,7 +511,21 @@ static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
 	}
 	KUNIT_ASSERT_EQ(t->test, copy_from_user(&arg, t->user, sizeof(arg)), 0);
 	t->out_flags = arg.out_flags;
-	t->vsmmus[t->nr_vsmmus++] = vsmmu;
+	return vsmmu;
+}
+
+static struct arm_vsmmu *vt_new_vsmmu_type(struct vt *t,
+					   struct arm_smmu_domain *s2,
+					   struct vt_vm *vm, int flags,
+					   enum iommu_viommu_type type)
+{
+	struct arm_vsmmu *vsmmu;
+
+	KUNIT_ASSERT_LT(t->test, t->nr_vsmmus, VT_VSMMUS);
+	vsmmu = vt_alloc_vsmmu(t, &s2->domain, vm, flags, type);
+	vt_check(t);
+	if (!IS_ERR(vsmmu))
+		t->vsmmus[t->nr_vsmmus++] = vsmmu;
 	return vsmmu;
 }
 
@@ -548,11 +551,18 @@ struct arm_vsmmu *vt_must_share(struct vt *t, struct arm_smmu_domain *s2,
 	return vt_must_vsmmu(t, s2, vm, VT_SHARE);
 }
 
-static void vt_free_vdevice(struct vt_dev *d)
+void vt_free_vdevice(struct vt_dev *d)
 {
 	if (d->vdev.viommu)
 		xa_erase(&d->vdev.viommu->vdevs, d->vdev.virt_id);
 	d->vdev.viommu = NULL;
+}
+
+void vt_destroy_vsmmu(struct arm_vsmmu *vsmmu)
+{
+	vsmmu->core.ops->destroy(&vsmmu->core);
+	xa_destroy(&vsmmu->core.vdevs);
+	kfree(vsmmu);
 }
 
 void vt_free_vsmmu(struct vt *t, struct arm_vsmmu *vsmmu)
@@ -565,9 +575,7 @@ void vt_free_vsmmu(struct vt *t, struct arm_vsmmu *vsmmu)
 	for (i = 0; i != VT_VSMMUS; i++)
 		if (t->vsmmus[i] == vsmmu)
 			t->vsmmus[i] = NULL;
-	vsmmu->core.ops->destroy(&vsmmu->core);
-	xa_destroy(&vsmmu->core.vdevs);
-	kfree(vsmmu);
+	vt_destroy_vsmmu(vsmmu);
 	vt_check(t);
 }
 
@@ -586,15 +594,23 @@ static u64 vt_s1ctx(struct vt *t, const struct arm_vsmmu *vsmmu)
 #define VT_S1_OTHER	BIT(12)
 #define VT_STE_0_NESTED	FIELD_PREP(STRTAB_STE_0_CFG, STRTAB_STE_0_CFG_NESTED)
 
+struct iommu_domain *vt_alloc_nested(struct vt *t, struct arm_vsmmu *vsmmu,
+				     const struct iommu_hwpt_arm_smmuv3 *arg)
+{
+	struct iommu_user_data data = {
+		.type = IOMMU_HWPT_DATA_ARM_SMMUV3,
+		.uptr = t->user,
+		.len = sizeof(*arg),
+	};
+
+	KUNIT_ASSERT_EQ(t->test, copy_to_user(t->user, arg, sizeof(*arg)), 0);
+	return vsmmu->core.ops->alloc_domain_nested(&vsmmu->core, 0, &data);
+}
+
 static struct iommu_domain *vt_nested_vste(struct vt *t, struct arm_vsmmu *vsmmu,
 					   unsigned int cfg, u64 s1)
 {
 	struct iommu_hwpt_arm_smmuv3 arg = {};
-	struct iommu_user_data data = {
-		.type = IOMMU_HWPT_DATA_ARM_SMMUV3,
-		.uptr = t->user,
-		.len = sizeof(arg),
-	};
 	struct iommu_domain *domain;
 
 	if (cfg != VT_STE_INVALID)
@@ -614,8 +630,7 @@ static struct iommu_domain *vt_nested_vste(struct vt *t, struct arm_vsmmu *vsmmu
 	}
 
 	KUNIT_ASSERT_LT(t->test, t->nr_nested, VT_NESTED);
-	KUNIT_ASSERT_EQ(t->test, copy_to_user(t->user, &arg, sizeof(arg)), 0);
-	domain = vsmmu->core.ops->alloc_domain_nested(&vsmmu->core, 0, &data);
+	domain = vt_alloc_nested(t, vsmmu, &arg);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, domain);
 	t->nested[t->nr_nested++] = domain;
 	return domain;
@@ -634,25 +649,36 @@ static struct iommu_domain *vt_nested_s1(struct vt *t, struct arm_vsmmu *vsmmu,
 }
 
 /* A device has one vDEVICE at most */
-int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
-	       struct vt_vm *vm)
+int vt_alloc_vdevice(struct vt_dev *d, unsigned long virt_id,
+		     struct arm_vsmmu *vsmmu, struct vt_vm *vm)
 {
-	struct vt_dev *d = &t->devs[dev];
 	int ret;
 
 	vt_free_vdevice(d);
 	d->idev.dev = d->dev;
 	d->vdev.idev = vt_bind(&d->idev, vm);
 	d->vdev.viommu = &vsmmu->core;
-	d->vdev.virt_id = 0x100 + dev;
+	d->vdev.virt_id = virt_id;
 	ret = vsmmu->core.ops->vdevice_init(&d->vdev);
-	KUNIT_EXPECT_FALSE(t->test, mutex_is_locked(&d->idev.kvm_lock));
 	if (ret) {
 		d->vdev.viommu = NULL;
 		return ret;
 	}
-	return xa_err(xa_store(&vsmmu->core.vdevs, d->vdev.virt_id, &d->vdev,
-			       GFP_KERNEL));
+	ret = xa_err(xa_store(&vsmmu->core.vdevs, d->vdev.virt_id, &d->vdev,
+			      GFP_KERNEL));
+	if (ret)
+		d->vdev.viommu = NULL;
+	return ret;
+}
+
+int vt_vdevice(struct vt *t, unsigned int dev, struct arm_vsmmu *vsmmu,
+	       struct vt_vm *vm)
+{
+	struct vt_dev *d = &t->devs[dev];
+	int ret = vt_alloc_vdevice(d, 0x100 + dev, vsmmu, vm);
+
+	KUNIT_EXPECT_FALSE(t->test, mutex_is_locked(&d->idev.kvm_lock));
+	return ret;
 }
 
 /* Attach a device of a VM to a nested domain that translates */
@@ -742,21 +768,22 @@ void vt_need_kvm(struct vt *t)
 		kunit_skip(t->test, "there is no KVM to stub");
 }
 
-static void vt_init_dev(struct vt *t, unsigned int i)
+/* A device with one stream, or with two if @sid2 is not 0 */
+void vt_add_dev(struct vt *t, struct vt_dev *d, struct iommu_group *group,
+		u32 sid, u32 sid2)
 {
-	struct vt_dev *d = &t->devs[i];
 	char name[16];
 
-	snprintf(name, sizeof(name), "vmid-test-%u", i);
+	snprintf(name, sizeof(name), "vmid-test-%u", sid);
 	d->dev = kunit_device_register(t->test, name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, d->dev);
 
 	d->master.smmu = &t->smmu;
 	d->master.dev = d->dev;
 	d->master.streams = d->streams;
-	d->master.num_streams = i ? 1 : 2;
-	d->streams[0].id = 1 + 4 * i;
-	d->streams[1].id = 2;
+	d->master.num_streams = sid2 ? 2 : 1;
+	d->streams[0].id = sid;
+	d->streams[1].id = sid2;
 	d->master.build_invs = arm_smmu_invs_alloc(8);
 	KUNIT_ASSERT_NOT_NULL(t->test, d->master.build_invs);
 
@@ -765,18 +792,23 @@ static void vt_init_dev(struct vt *t, unsigned int i)
 					GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(t->test, d->iommu.fwspec);
 	d->dev->iommu = &d->iommu;
-	KUNIT_ASSERT_EQ(t->test, iommu_group_add_device(t->group, d->dev), 0);
-	KUNIT_ASSERT_EQ(t->test, vt_detach(t, i), 0);
+	KUNIT_ASSERT_EQ(t->test, iommu_group_add_device(group, d->dev), 0);
 }
 
-int vt_init(struct kunit *test)
+void vt_remove_dev(struct vt_dev *d)
+{
+	iommu_group_remove_device(d->dev);
+	d->dev->iommu = NULL;
+	kfree(d->master.vmaster);
+	kfree(d->master.build_invs);
+}
+
+/* The SMMU, KVM and a user; commands and devices are for the suite to add */
+void vt_init_smmu(struct kunit *test, struct vt *t)
 {
 	struct arm_smmu_device *smmu;
 	unsigned int i;
-	struct vt *t;
 
-	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	test->priv = t;
 	t->test = test;
 
@@ -805,8 +837,6 @@ int vt_init(struct kunit *test)
 		arm_smmu_make_abort_ste(&t->cached[i]);
 	}
 
-	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
-				   vt_issue);
 	kunit_activate_static_stub(test, kvm_arm_vmid_pin, vt_pin_locked);
 	kunit_activate_static_stub(test, kvm_arm_vmid_unpin, vt_unpin);
 	kunit_activate_static_stub(test, kvm_arm_vmid_is_pinned_by,
@@ -816,11 +846,25 @@ int vt_init(struct kunit *test)
 		t->vms[i].pin = (struct kvm_vmid_pin){
 			.vmid = i + 1,
 		};
+}
+
+int vt_init(struct kunit *test)
+{
+	unsigned int i;
+	struct vt *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	vt_init_smmu(test, t);
+	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
+				   vt_issue);
 
 	t->group = iommu_group_alloc();
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->group);
-	for (i = 0; i != VT_DEVS; i++)
-		vt_init_dev(t, i);
+	for (i = 0; i != VT_DEVS; i++) {
+		vt_add_dev(t, &t->devs[i], t->group, 1 + 4 * i, i ? 0 : 2);
+		KUNIT_ASSERT_EQ(test, vt_detach(t, i), 0);
+	}
 	vt_clear_log(t);
 	return 0;
 }
@@ -848,10 +892,7 @@ void vt_exit(struct kunit *test)
 		if (!d->cur)
 			continue;
 		vt_detach(t, i);
-		iommu_group_remove_device(d->dev);
-		d->dev->iommu = NULL;
-		kfree(d->master.vmaster);
-		kfree(d->master.build_invs);
+		vt_remove_dev(d);
 	}
 	for (i = 0; i != t->nr_nested; i++)
 		t->nested[i]->ops->free(t->nested[i]);

@@ -184,6 +184,41 @@ struct vt_guest {
 #define VT_NO_DATA	(-1)
 #define VT_SHARE	IOMMU_VIOMMU_ARM_SMMUV3_SHARE_VMID
 
+static inline unsigned int vt_ste_cfg(const struct arm_smmu_ste *ste)
+{
+	return FIELD_GET(STRTAB_STE_0_CFG, le64_to_cpu(ste->data[0]));
+}
+
+static inline u16 vt_ste_vmid(const struct arm_smmu_ste *ste)
+{
+	return FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2]));
+}
+
+static inline u64 vt_ste_s1ctx(const struct arm_smmu_ste *ste)
+{
+	return le64_to_cpu(ste->data[0]) & STRTAB_STE_0_S1CTXPTR_MASK;
+}
+
+/* For suites that have an SMMU of their own kind */
+void vt_init_smmu(struct kunit *test, struct vt *t);
+void vt_add_dev(struct vt *t, struct vt_dev *d, struct iommu_group *group,
+		u32 sid, u32 sid2);
+void vt_remove_dev(struct vt_dev *d);
+struct iommufd_device *vt_bind(struct iommufd_device *idev, struct vt_vm *vm);
+struct iommu_domain *vt_alloc_s2(struct device *dev);
+struct arm_vsmmu *vt_alloc_vsmmu(struct vt *t, struct iommu_domain *s2,
+				 struct vt_vm *vm, int flags,
+				 enum iommu_viommu_type type);
+void vt_destroy_vsmmu(struct arm_vsmmu *vsmmu);
+struct iommu_domain *vt_alloc_nested(struct vt *t, struct arm_vsmmu *vsmmu,
+				     const struct iommu_hwpt_arm_smmuv3 *arg);
+int vt_alloc_vdevice(struct vt_dev *d, unsigned long virt_id,
+		     struct arm_vsmmu *vsmmu, struct vt_vm *vm);
+void vt_free_vdevice(struct vt_dev *d);
+u64 vt_ttb(const struct arm_smmu_domain *s2);
+struct vt_cmd vt_decode(const struct arm_smmu_cmd *cmd);
+
+/* The SMMU of these suites, and what iommufd and the IOMMU core do */
 void vt_check(struct vt *t);
 void vt_check_unmap(struct vt *t, struct arm_smmu_domain *s2);
 int vt_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
