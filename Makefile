@@ -172,6 +172,11 @@ vmm-qtest: ## run QEMU's own tests of what patches/qemu change
 soak: kernel qemu ## run storms for MINUTES=30, each with another seed
 	@scripts/suite soak tools/e2e/soak -m $(or $(MINUTES),30)
 
+.PHONY: soak-kunit
+soak-kunit: tree qemu ## run random sequences in KUnit for MINUTES=30, from another seed
+	@scripts/kunit arm64 build
+	@scripts/suite soak-kunit scripts/kunit soak $(or $(MINUTES),30)
+
 .PHONY: corners
 corners: tree ## compile what the series touches in every CORNERS="configuration", W=1, gcc and clang
 	@scripts/deps gcc-riscv64-linux-gnu clang-19 lld-19 llvm-19
