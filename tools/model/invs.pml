@@ -4,7 +4,8 @@
  * defined: MOVE, a VMID moves while its stage 2 is unmapped; GUEST, it moves while the
  * guest unmaps its stage 1 by command; ATTACH, a domain is attached and detached;
  * REPLACE, it is replaced by another one; BROADCAST, a stage 1 behind which a device
- * has a cache is unmapped by broadcast, and attached and detached.
+ * has a cache is unmapped by broadcast, and attached and detached; JOIN, a device with
+ * a cache is attached to a domain that another device has, while it is unmapped.
  * Documentation/design/invs-model.rst maps it to the code.
  *
  * Memory is weakly ordered: each CPU's stores wait in a buffer, from which they get to
@@ -55,8 +56,10 @@ byte late_invs[TABLES] = NOTHING;
 byte number = 1;
 bool moving;
 byte late_number = NOTHING, late_moving = NOTHING;
-bool reads;
 bool locked;
+
+/* Somebody is in an RCU read-side critical section that an array or a number was read in */
+bool reads;
 
 /* The SMMU: its copy of the entry, its TLB by number, its walk */
 #define TLB_EMPTY	0
@@ -66,8 +69,9 @@ byte tlb[3];
 bool walks;
 byte walk_number, walk_result;
 
-/* A device's cache, ATC */
+/* A device's cache, ATC. In JOIN number 2 in an array stands for it. */
 byte atc;
+bool joined;
 
 /* What has been promised: the page of a table is gone, a number is somebody else's */
 bool gone[TABLES];
@@ -134,7 +138,11 @@ proctype smmu()
 		translate(tlb[NUMBER(cached_entry)])
 #endif
 	   }
-#ifdef BROADCAST
+#ifdef JOIN
+	/* The device that has joined asks, and hits what the other one has walked */
+	:: d_step { joined && tlb[1] != TLB_EMPTY && atc == TLB_EMPTY -> atc = tlb[1] }
+#endif
+#if defined(BROADCAST) || defined(JOIN)
 	:: d_step { atc != TLB_EMPTY -> translate(atc) }
 #endif
 	od
@@ -228,11 +236,21 @@ proctype unmapper(byte t)
 #else
 		late_pte[t] == NOTHING;	/* smp_mb(), or dsb() */
 #endif
+#ifdef JOIN
+		reads = true;
+#endif
 		loaded = invs[t];
 #if defined(BROADCAST)
 		broadcast(t);
 #elif defined(GUEST)
 		guest_command();
+#elif defined(JOIN)
+		invalidate(1);
+		if
+		:: loaded & BIT(2) -> atc = TLB_EMPTY
+		:: else
+		fi;
+		reads = false;
 #else
 		if
 		:: loaded & BIT(1) -> invalidate(1)
@@ -430,6 +448,19 @@ proctype writer()
 }
 #endif
 
+#ifdef JOIN
+/* arm_smmu_install_new_domain_invs(), and the entry of the device that joins */
+proctype writer()
+{
+	publish(0, BIT(1) | BIT(2));
+	barrier();
+#ifndef BUG_JOIN
+	!reads;
+#endif
+	joined = true
+}
+#endif
+
 init
 {
 	atomic {
@@ -437,7 +468,7 @@ init
 #ifdef REPLACE
 		pte[1] = true;
 #endif
-#if defined(MOVE) || defined(GUEST) || defined(REPLACE)
+#if defined(MOVE) || defined(GUEST) || defined(REPLACE) || defined(JOIN)
 		entry = ENTRY(0, 1);
 		invs[0] = BIT(1);
 #endif
