@@ -33,7 +33,7 @@
 #define CGROUP_LIMIT_STEPS(X)			\
 	X(STEP_CGROUP_LIMIT_RUN, 0x01, "run")
 
-E2E_CASE(cgroup_limit, 62, "cgroup-limit", CGROUP_LIMIT_STEPS, .unlimited = true);
+E2E_CASE(cgroup_limit, 68, "cgroup-limit", CGROUP_LIMIT_STEPS, .unlimited = true);
 
 #ifdef E2E_INIT
 #include "e2e.h"

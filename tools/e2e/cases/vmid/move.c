@@ -29,7 +29,7 @@ E2E_CASE(move, 16, "move", MOVE_STEPS,
 	X(STEP_MOVE_PAIR_HAMMER, 0x01, "hammer")	\
 	X(STEP_MOVE_PAIR_DMA,	0x02, "dma")
 
-E2E_CASE(move_pair, 61, "move-pair", MOVE_PAIR_STEPS,
+E2E_CASE(move_pair, 67, "move-pair", MOVE_PAIR_STEPS,
 	 .needs = NEEDS_KVM_VMID8 | NEEDS_SMMU_VMID8 | NEEDS_PAIR, .devices = 1);
 
 /* How the pair is attached */
