@@ -78,6 +78,47 @@ static bool same_commands(const struct trace *a, size_t ai, size_t al,
 	return true;
 }
 
+static size_t count_like(const struct trace *t, size_t from, size_t last,
+			 const char *what)
+{
+	const struct ev *e;
+	char text[128];
+	size_t n = 0;
+
+	while ((e = next_cmd(t, &from, last))) {
+		describe(e, text, sizeof(text));
+		n += !strcmp(text, what);
+	}
+	return n;
+}
+
+/*
+ * True if both ranges have the same commands, in whatever order, and in the second
+ * nothing that is cached of entries goes after what is cached by them
+ */
+static bool same_but_cleared_first(const struct trace *a, size_t ai, size_t al,
+				   const struct trace *b, size_t bi, size_t bl)
+{
+	const size_t from = bi;
+	const struct ev *e;
+	bool flushed = false;
+	char text[128];
+
+	if (trace_count(a, EV_CMD, NULL, ai, al) != trace_count(b, EV_CMD, NULL, bi, bl))
+		return false;
+	while ((e = next_cmd(b, &bi, bl))) {
+		describe(e, text, sizeof(text));
+		if (count_like(a, ai, al, text) != count_like(b, from, bl, text) ||
+		    (flushed && is_cfgi(e))) {
+			printf("# step %#x: patched has %s (line %u)\n", MARK_STEP(e->mark),
+			       text, e->line);
+			return false;
+		}
+		flushed |= !strncmp(e->op, "CMD_TLBI_", 9);
+	}
+	return true;
+}
+
 /**
  * struct comparison - what came of it
  * @steps: steps that were compared
@@ -90,19 +131,18 @@ struct comparison {
 	unsigned int differ;
 };
 
-static bool is_replace(const struct e2e_case *e, unsigned int step)
+static bool is_one_of(const unsigned int *s, unsigned int step)
 {
-	const unsigned int *s;
-
-	for (s = e->replaces; s && *s != STEP_DONE; s++)
+	for (; s && *s != STEP_DONE; s++)
 		if (*s == step)
 			return true;
 	return false;
 }
 
 static void compare_step(struct comparison *c, const struct trace *a,
-			 const struct trace *b, u32 mark, bool replace)
+			 const struct trace *b, u32 mark, const struct e2e_case *e)
 {
+	const unsigned int step = MARK_STEP(mark);
 	size_t ai, al, bi, bl;
 	bool in_a = trace_step(a, mark, &ai, &al);
 	bool in_b = trace_step(b, mark, &bi, &bl);
@@ -116,7 +156,11 @@ static void compare_step(struct comparison *c, const struct trace *a,
 		return;
 	}
 	c->commands += trace_count(a, EV_CMD, NULL, ai, al);
-	c->differ += !same_commands(a, ai, al, b, bi, bl, replace);
+	if (is_one_of(e->clears, step))
+		c->differ += !same_but_cleared_first(a, ai, al, b, bi, bl);
+	else
+		c->differ += !same_commands(a, ai, al, b, bi, bl,
+					    is_one_of(e->replaces, step));
 }
 
 /* Adds to @compared if the case is there at all */
@@ -127,8 +171,7 @@ static bool compare_case(const struct e2e_case *e, const struct trace *a,
 	unsigned int step;
 
 	for (step = 0; step < STEP_DONE; step++)
-		compare_step(&c, a, b, MARK(e->number, step),
-			     is_replace(e, step));
+		compare_step(&c, a, b, MARK(e->number, step), e);
 	if (c.steps)
 		printf("# %s: %u steps, %u commands, %u steps differ\n", e->name,
 		       c.steps, c.commands, c.differ);

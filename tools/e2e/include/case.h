@@ -51,6 +51,8 @@ struct run;
  * @compared: the commands of its steps have to be the unpatched kernel's
  * @replaces: if @compared, steps in which a page table is replaced, which may take
  *            fewer writes, up to STEP_DONE
+ * @clears: if @compared, steps in which the CD of a page table that goes is cleared
+ *          before its ASID is flushed, not after, up to STEP_DONE
  * @unlimited: the runner's time limit is the only one
  * @run: runs it. In init
  * @rules: judges its trace; NULL if init sees all. In the checker
@@ -64,6 +66,7 @@ struct e2e_case {
 	bool refuses;
 	bool compared;
 	const unsigned int *replaces;
+	const unsigned int *clears;
 	bool unlimited;
 	void (*run)(void);
 	void (*rules)(struct run *r);

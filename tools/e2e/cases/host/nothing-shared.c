@@ -42,12 +42,18 @@
 	X(STEP_NOTHING_S1_LAST,		0x77, "s1-last-device")
 
 static const unsigned int nothing_replaces[3];
+static const unsigned int nothing_clears[3];
 
 E2E_CASE(nothing, 7, "nothing-shared", NOTHING_STEPS,
-	 .devices = 2, .compared = true, .replaces = nothing_replaces);
+	 .devices = 2, .compared = true, .replaces = nothing_replaces,
+	 .clears = nothing_clears);
 
 static const unsigned int nothing_replaces[3] = {
 	STEP_NOTHING_S1_REPLACE, STEP_NOTHING_S2_REPLACE, STEP_DONE
+};
+
+static const unsigned int nothing_clears[3] = {
+	STEP_NOTHING_S1_DETACH, STEP_NOTHING_S1_LAST, STEP_DONE
 };
 
 #define NOTHING_SIZES	16
