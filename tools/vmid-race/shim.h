@@ -134,6 +134,6 @@ struct user_struct {
 #define ____cacheline_aligned_in_smp	__attribute__((aligned(64)))
 #define __ro_after_init
 #define __init
-#define IS_ENABLED(option)		0
+#define IS_ENABLED(CONFIG_option)	0
 
 #endif /* VMID_RACE_SHIM_H */

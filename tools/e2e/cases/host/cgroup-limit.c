@@ -338,8 +338,7 @@ static void try(const struct trial *t, int fd, u32 ioas)
 	limit_end();
 	must(t->after(fd, ioas, -ENOMEM), "%s", t->what);
 	limit += ROOM;
-	for (i = 0; i < TRIES && refused < REFUSALS &&
-		    (charged || full < REFUSALS); i++) {
+	for (i = 0; i < TRIES && refused < REFUSALS && (charged || full < REFUSALS); i++) {
 		t->make(fd, ioas);
 		settle();
 		limit_begin();
