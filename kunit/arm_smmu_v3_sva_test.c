@@ -12,6 +12,7 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
@@ -51,6 +52,7 @@
  * @asid: the ASID in the last TLBI or command TLBI
  * @hangs: each SYNC fails
  * @joins: a domain that a device with ATS joins at the next DSB
+ * @other: a thread that is to run in the middle of the next CFGI
  */
 struct sv {
 	struct arm_smmu_device smmu[SV_SMMUS];
@@ -66,7 +68,65 @@ struct sv {
 	u16 asid;
 	bool hangs;
 	struct iommu_domain *joins;
+	struct sv_thread *other;
 };
+
+/**
+ * struct sv_thread - Somebody else
+ * @test: the test
+ * @mm: an mm that is to exit
+ * @limit: milliseconds that a reader stays if it is not told to leave
+ * @leave: it is told
+ * @left: it has left
+ * @started: it runs
+ * @done: it has ended
+ */
+struct sv_thread {
+	struct kunit *test;
+	struct mm_struct *mm;
+	unsigned int limit;
+	bool leave;
+	bool left;
+	struct completion started;
+	struct completion done;
+};
+
+static void sv_start(struct kunit *test, struct sv_thread *other,
+		     int (*fn)(void *))
+{
+	other->test = test;
+	init_completion(&other->started);
+	init_completion(&other->done);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kthread_run(fn, other, "sva-test"));
+	wait_for_completion(&other->started);
+}
+
+static int sv_exit_thread(void *data)
+{
+	struct sv_thread *other = data;
+
+	current->kunit_test = other->test;
+	complete(&other->started);
+	mmput(other->mm);
+	complete(&other->done);
+	return 0;
+}
+
+/* An unmap that has loaded an array and takes its time */
+static int sv_reader_thread(void *data)
+{
+	struct sv_thread *other = data;
+	unsigned int ms;
+
+	rcu_read_lock();
+	complete(&other->started);
+	for (ms = 0; ms != other->limit && !READ_ONCE(other->leave); ms++)
+		mdelay(1);
+	WRITE_ONCE(other->left, true);
+	rcu_read_unlock();
+	complete(&other->done);
+	return 0;
+}
 
 static void sv_note(char what)
 {
@@ -102,6 +162,18 @@ static void sv_tlbi_sync(void)
 		sv_add_ats(test, domain);
 }
 
+static void sv_let_other_run(struct sv *t)
+{
+	struct sv_thread *other = t->other;
+
+	t->other = NULL;
+	if (!other)
+		return;
+	sv_start(kunit_get_current_test(), other, sv_exit_thread);
+	/* It has to wait for the lock, or writes the CD now */
+	mdelay(100);
+}
+
 /* In place of __arm_smmu_cmdq_issue_cmdlist() */
 static int sv_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 		    struct arm_smmu_cmd *cmds, int n, bool sync)
@@ -119,6 +191,7 @@ static int sv_issue(struct arm_smmu_device *smmu, struct arm_smmu_cmdq *cmdq,
 			t->asid = cmds[i].data[0] >> 48;
 		} else if (op >= CMDQ_OP_CFGI_STE) {
 			sv_note('F');
+			sv_let_other_run(t);
 		}
 	}
 	if (sync)
@@ -475,6 +548,60 @@ static void sv_exit_mm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0U, sv_pins(mm));
 	KUNIT_EXPECT_NULL(test, xa_load(&t->smmu[0].asid_xa, asid));
 	mmdrop(mm);
+}
+
+/* The mm exits while the CD is cleared and the device still has the domain */
+static void sv_exit_at_detach(struct kunit *test)
+{
+	struct sv *t = test->priv;
+	struct mm_struct *mm = sv_mm(test);
+	struct iommu_domain *domain = sv_bind(test, 0, mm);
+	unsigned int used = t->master[0]->cd_table.used_ssids;
+	struct sv_thread exits = { .mm = mm };
+
+	sv_set(test, SV_PASID, domain, NULL);
+	t->other = &exits;
+	sv_detach(test, SV_PASID, domain);
+	KUNIT_ASSERT_NULL(test, t->other);
+	wait_for_completion(&exits.done);
+
+	KUNIT_EXPECT_FALSE(test, sv_cd(t, SV_PASID) & CTXDESC_CD_0_V);
+	KUNIT_EXPECT_EQ(test, used, t->master[0]->cd_table.used_ssids);
+	iommu_domain_free(domain);
+}
+
+/*
+ * Who has loaded the array of before is waited for if it concerns an ATC and there is
+ * something in the TLB that this could be filled from.
+ */
+static void sv_join_waits(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i != 4; i++) {
+		const bool ats = i & 1, others = i & 2, waits = ats && others;
+		struct sv_thread reader = { .limit = waits ? 100 : 5000 };
+		struct arm_smmu_invs *invs = arm_smmu_invs_alloc(others);
+		struct arm_smmu_invs __rcu *ptr = RCU_INITIALIZER(invs);
+		struct arm_smmu_attach_state state = {
+			.ats_enabled = ats,
+			.new_domain_invst = {
+				.invs_ptr = &ptr,
+				.old_invs = invs,
+				.new_invs = arm_smmu_invs_alloc(1),
+			},
+		};
+
+		KUNIT_ASSERT_NOT_NULL(test, invs);
+		KUNIT_ASSERT_NOT_NULL(test, state.new_domain_invst.new_invs);
+		sv_start(test, &reader, sv_reader_thread);
+		arm_smmu_install_new_domain_invs(&state);
+		KUNIT_EXPECT_EQ_MSG(test, waits, READ_ONCE(reader.left),
+				    "ATS %u, others %u", ats, others);
+		WRITE_ONCE(reader.leave, true);
+		wait_for_completion(&reader.done);
+		kfree(state.new_domain_invst.new_invs);
+	}
 }
 
 /*
@@ -1007,6 +1134,8 @@ static struct kunit_case sv_cases[] = {
 	KUNIT_CASE_PARAM(sv_notifier, sv_flush_gen_params),
 	KUNIT_CASE(sv_join),
 	KUNIT_CASE(sv_exit_mm),
+	KUNIT_CASE(sv_exit_at_detach),
+	KUNIT_CASE(sv_join_waits),
 	KUNIT_CASE(sv_dirty),
 	KUNIT_CASE(sv_smmus),
 	KUNIT_CASE(sv_collide),
