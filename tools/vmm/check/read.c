@@ -155,13 +155,20 @@ static void read_line(const char *line, struct run *r)
 	}
 }
 
-static bool is_splat(const char *line)
+/* Once in a guest that was told to crash, the panic of it */
+static bool is_splat(const char *line, struct run *r)
 {
 	static const char * const splats[] = {
 		"Kernel panic", "BUG:", "WARNING:", "Oops", "Internal error",
 	};
 	size_t i;
 
+	if (!strcmp(line, "guest: crashes\n"))
+		r->crashes = true;
+	if (r->crashes && strstr(line, "Kernel panic")) {
+		r->crashes = false;
+		return false;
+	}
 	for (i = 0; i < ARRAY_SIZE(splats); i++) {
 		if (strstr(line, splats[i]))
 			return true;
@@ -204,7 +211,7 @@ void read_console(const char *dir, const char *refusal, const char *text, struct
 			r->ended = !!strstr(line, "exit=0");
 			r->killed |= !!strstr(line, "signal=9");
 		}
-		if (is_splat(line)) {
+		if (is_splat(line, r)) {
 			r->splat = true;
 			printf("    # %s", line);
 		}

@@ -70,7 +70,8 @@ struct result_line {
  * @left_pins: pins of KVM's VMIDs that are left, as an unsigned number
  * @left_vmids: VMIDs of the SMMU that are left
  * @pins: pins that were taken
- * @splat: the kernel of the host complained
+ * @splat: the kernel of the host complained, or of a guest without being told to
+ * @crashes: a guest was told to, and has not yet
  * @wrong: blocks of a disk that a guest has seen wrong
  * @unmaps: how many were counted
  * @lost: DMA before the unmap that did not arrive
@@ -92,7 +93,7 @@ struct result_line {
  * @steps: how many that are
  */
 struct run {
-	bool ended, off, splat, refused, said, killed, left_known;
+	bool ended, off, splat, crashes, refused, said, killed, left_known;
 	unsigned long left_pins, left_vmids, pins, wrong;
 	unsigned long unmaps, lost, stale_of, stale;
 	unsigned long before, cleared, after;
