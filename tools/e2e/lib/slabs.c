@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Objects of the kernel's slab caches that are in use. Exact only for caches that are
- * debugged (slab_debug=), as others keep free objects at hand and count them as used.
+ * Objects of the kernel's kmalloc caches that are in use, by who allocated them. For
+ * caches that are debugged and remember that (slab_debug=U): others keep free objects
+ * at hand and count them as used.
  */
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,43 +13,114 @@
 #include "report.h"
 #include "slabs.h"
 
-#define TICK_US	100000
-#define STILL	65	/* ticks */
+#define SLABS	"/sys/kernel/debug/slab"
+#define TICK_US	500000
+#define STILL	13	/* ticks */
+#define CALLERS	4	/* to be told */
 
-/* The caches that objects without one of their own come from */
-static void read_caches(struct slabs *s)
+/*
+ * Workqueues start and end workers as the machine's load demands, whatever is tested:
+ * each has a few objects, its thread's among them, which kthreadd allocates.
+ */
+static bool is_worker(const char *caller)
 {
-	char line[512], name[32];
-	unsigned long objects;
-	FILE *f = fopen("/proc/slabinfo", "r");
+	return !strncmp(caller, "create_worker+", 14) || !strncmp(caller, "kthreadd+", 9);
+}
 
-	must(f, "/proc/slabinfo");
-	s->num = 0;
-	s->total = 0;
+static unsigned int hash_of(unsigned int hash, const char *s)
+{
+	while (*s)
+		hash = hash * 31 + (unsigned char)*s++;
+	return hash;
+}
+
+static void add_caller(struct slab_site *site, unsigned int nth, const char *caller)
+{
+	size_t len = strlen(site->callers);
+
+	site->hash = hash_of(site->hash, caller);
+	if (nth < CALLERS)
+		snprintf(site->callers + len, sizeof(site->callers) - len, "%s%.*s",
+			 nth ? " < " : "", (int)strcspn(caller, "+"), caller);
+}
+
+/* The callers are on lines of their own, and end with an empty one. False if a worker's */
+static bool read_callers(FILE *f, struct slab_site *site)
+{
+	char line[512], caller[256];
+	unsigned int nth = 0;
+	bool ours = true;
+
+	site->hash = 0;
+	site->callers[0] = '\0';
+	while (fgets(line, sizeof(line), f) && sscanf(line, "%255s", caller) == 1) {
+		if (is_worker(caller))
+			ours = false;
+		add_caller(site, nth++, caller);
+	}
+	must(nth, "slab_debug=U");
+	return ours;
+}
+
+static void read_cache(struct slabs *s, const char *cache)
+{
+	char path[PATH_MAX], line[512];
+	struct slab_site *site;
+	FILE *f;
+
+	snprintf(path, sizeof(path), SLABS "/%s/alloc_traces", cache);
+	f = fopen(path, "r");
+	must(f, "%s", path);
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%31s %lu", name, &objects) != 2 ||
-		    strncmp(name, "kmalloc-", 8))
+		must(s->num < MAX_SITES, "room for all who allocate");
+		site = &s->site[s->num];
+		if (sscanf(line, "%lu ", &site->objects) != 1)
 			continue;
-		must(s->num < MAX_CACHES, "room for %s", name);
-		snprintf(s->cache[s->num].name, sizeof(s->cache[0].name), "%s",
-			 name);
-		s->cache[s->num++].objects = objects;
-		s->total += objects;
+		snprintf(site->cache, sizeof(site->cache), "%s", cache);
+		if (!read_callers(f, site))
+			continue;
+		s->total += site->objects;
+		s->num++;
 	}
 	fclose(f);
+}
+
+static void read_all(struct slabs *s)
+{
+	struct dirent *e;
+	DIR *d = opendir(SLABS);
+
+	must(d, SLABS);
+	s->num = 0;
+	s->total = 0;
+	while ((e = readdir(d)))
+		if (!strncmp(e->d_name, "kmalloc-", 8))
+			read_cache(s, e->d_name);
+	closedir(d);
 	must(s->num, "kmalloc caches");
 }
 
-static void tell_change(const struct slabs *was, const struct slabs *is)
+static unsigned long objects_of(const struct slabs *s, const struct slab_site *like)
 {
 	unsigned int i;
 
-	must(was->num == is->num, "the same caches");
-	for (i = 0; i < was->num; i++)
-		if (was->cache[i].objects != is->cache[i].objects)
-			note("%lu objects in %s, were %lu",
-			     is->cache[i].objects, is->cache[i].name,
-			     was->cache[i].objects);
+	for (i = 0; i < s->num; i++)
+		if (s->site[i].hash == like->hash && !strcmp(s->site[i].cache, like->cache))
+			return s->site[i].objects;
+	return 0;
+}
+
+static void tell_more(const struct slabs *was, const struct slabs *is)
+{
+	const struct slab_site *site;
+	unsigned long before;
+
+	for (site = is->site; site < is->site + is->num; site++) {
+		before = objects_of(was, site);
+		if (site->objects > before)
+			note("%lu objects in %s, were %lu: %s", site->objects,
+			     site->cache, before, site->callers);
+	}
 }
 
 bool slabs_settle(void)
@@ -61,7 +135,7 @@ void slabs_read(struct slabs *s)
 	unsigned int still = 0;
 
 	while (still < STILL) {
-		read_caches(s);
+		read_all(s);
 		still = s->total == before ? still + 1 : 0;
 		before = s->total;
 		usleep(TICK_US);
@@ -70,11 +144,11 @@ void slabs_read(struct slabs *s)
 
 bool slabs_no_more(const struct slabs *was)
 {
-	struct slabs is;
+	static struct slabs is;
 
 	slabs_read(&is);
 	if (is.total <= was->total)
 		return true;
-	tell_change(was, &is);
+	tell_more(was, &is);
 	return false;
 }

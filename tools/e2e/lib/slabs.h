@@ -6,28 +6,31 @@
 #include <stdbool.h>
 
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-#define MAX_CACHES	64
+#define MAX_SITES	2048
 
 /**
  * struct slabs - objects in use
- * @total: of all caches: an object that takes the place of another can be larger
- * @num: how many caches
- * @cache: their names, and how many objects of each are in use
+ * @total: of all sites: an object that takes the place of another can be another's
+ * @num: how many sites
+ * @site: who allocated them: the cache, the innermost callers, a hash of all callers,
+ *        and how many are in use
  */
 struct slabs {
 	unsigned long total;
 	unsigned int num;
-	struct {
-		char name[32];
+	struct slab_site {
+		char cache[24];
+		char callers[200];
+		unsigned int hash;
 		unsigned long objects;
-	} cache[MAX_CACHES];
+	} site[MAX_SITES];
 };
 
 /* Not on a debug kernel: KASAN keeps what is freed, and kmemleak finds what is not */
 bool slabs_settle(void);
 /* Both wait for objects that are on their way to be freed */
 void slabs_read(struct slabs *s);
-/* True if there are no more than there were. Else says which caches have changed */
+/* True if there are no more than there were. Else says of which sites there are more */
 bool slabs_no_more(const struct slabs *was);
 
 #endif

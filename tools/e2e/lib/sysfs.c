@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "sysfs.h"
 
 unsigned long sysfs_read(const char *bdf, const char *attr)
@@ -20,6 +21,16 @@ unsigned long sysfs_read(const char *bdf, const char *attr)
 		buf[0] = '\0';
 	close(fd);
 	return strtoul(buf, NULL, 0);
+}
+
+unsigned long sysfs_number(const char *path)
+{
+	char buf[32] = "";
+	int fd = open(path, O_RDONLY);
+
+	must(fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0, "%s", path);
+	close(fd);
+	return strtoul(buf, NULL, 10);
 }
 
 bool sysfs_write(const char *path, const char *val)

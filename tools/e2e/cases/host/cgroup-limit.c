@@ -74,16 +74,6 @@ static struct filler filler;
 static unsigned long limit;
 static int limit_fd;
 
-static unsigned long number_in(const char *path)
-{
-	char buf[32] = "";
-	int fd = open(path, O_RDONLY);
-
-	must(fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0, "%s", path);
-	close(fd);
-	return strtoul(buf, NULL, 10);
-}
-
 /* By a file that is open, as there may be no memory to open it */
 static void set_limit(const char *max)
 {
@@ -174,7 +164,7 @@ static void cgroup_exit(void)
 /* Has any function warned since the boot? */
 static bool warned(void)
 {
-	return number_in("/proc/sys/kernel/tainted") & 1 << 9;
+	return sysfs_number("/proc/sys/kernel/tainted") & 1 << 9;
 }
 
 static void quiet(bool yes)
@@ -331,7 +321,7 @@ static void try(const struct trial *t, int fd, u32 ioas)
 	must(!t->ask(fd) && t->after(fd, ioas, 0), "%s", t->what);
 	/* With what it needs; and what a CPU has charged in advance goes first */
 	t->make(fd, ioas);
-	limit = number_in(CGROUP "/memory.current");
+	limit = sysfs_number(CGROUP "/memory.current");
 	limit_begin();
 	while (filler_add())
 		;

@@ -127,25 +127,6 @@ static struct bed {
 	unsigned int fillers;
 } b;
 
-static void write_to(const char *path, const char *val)
-{
-	ssize_t len = strlen(val);
-	int fd = open(path, O_WRONLY);
-
-	must(fd >= 0 && write(fd, val, len) == len, "%s", path);
-	close(fd);
-}
-
-static unsigned int number_in(const char *path)
-{
-	char buf[16] = "";
-	int fd = open(path, O_RDONLY);
-
-	must(fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0, "%s", path);
-	close(fd);
-	return strtoul(buf, NULL, 10);
-}
-
 static void arm(unsigned int n)
 {
 	char buf[16];
@@ -169,7 +150,7 @@ static enum failure disarm(void)
 	arm(0);
 	if (n)
 		return NONE;
-	left = number_in(FAILSLAB "/times");
+	left = sysfs_number(FAILSLAB "/times");
 	return left == was ? LOOKUP : ALLOCATION;
 }
 
@@ -721,11 +702,11 @@ static void try_move(void)
 
 static void faults_init(void)
 {
-	write_to(FAILSLAB "/ignore-gfp-wait", "N");
-	/* A line for each failure, and a backtrace */
-	write_to(FAILSLAB "/verbose", "0");
-	write_to(FAIL_IOMMUFD "/verbose", "0");
-	write_to(FAILSLAB "/times", STR(TIMES));
+	/* Not a line for each failure, and a backtrace */
+	must(sysfs_write(FAILSLAB "/ignore-gfp-wait", "N") &&
+	     sysfs_write(FAILSLAB "/verbose", "0") &&
+	     sysfs_write(FAIL_IOMMUFD "/verbose", "0") &&
+	     sysfs_write(FAILSLAB "/times", STR(TIMES)), FAILSLAB);
 	b.nth = open("/proc/thread-self/fail-nth", O_RDWR);
 	must(b.nth >= 0, "fail-nth");
 }
@@ -790,7 +771,7 @@ static void try_all(void)
 void case_fail_nth(void)
 {
 	static struct usage u;
-	struct slabs slabs;
+	static struct slabs slabs;
 
 	b.d = &testdev[0];
 	usage_read(&u);
