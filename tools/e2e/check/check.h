@@ -109,6 +109,15 @@ bool commanded(const struct span *s, const char *op, int vmid);
 /* KVM has run out of VMIDs: it flushes all of them */
 bool is_rollover(const struct ev *e);
 
+/* driver.c */
+
+/*
+ * The rules of a step in which a kernel's driver does @ops of I/O, each of which maps
+ * and unmaps something, with this many devices
+ */
+void check_driver(struct run *r, const struct span *s, const char *name,
+		  unsigned int devices, unsigned int ops);
+
 /* tlb.c: what is left in the SMMU's TLB */
 
 /*

@@ -23,6 +23,7 @@ enum {
 	NEEDS_PAIR		= 1 << 7,
 	NEEDS_EL2		= 1 << 8,
 	NEEDS_DISKS		= 1 << 9,
+	NEEDS_NICS		= 1 << 10,
 };
 
 /**

@@ -80,6 +80,8 @@ const char *host_lacks(const struct e2e_case *c)
 		{ NEEDS_EL2, el2_there(), "no VM can have an EL2" },
 		{ NEEDS_DISKS, !access("/sys/class/nvme/nvme0", F_OK),
 		  "there are no disks" },
+		{ NEEDS_NICS, !access("/sys/class/net/eth1", F_OK),
+		  "there are no network cards" },
 		{ NEEDS_PAIR, devs_pair(&a, &b),
 		  "no test device has two functions" },
 	};

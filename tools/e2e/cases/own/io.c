@@ -109,50 +109,6 @@ void case_io(void)
 #ifdef E2E_CHECK
 #include "check.h"
 
-/* Accesses that went through stage 1 and others; are all of one device? */
-static bool one_device(const struct span *s, size_t *translated, size_t *others)
-{
-	u32 sid = TRACE_NO_SID;
-	const struct ev *e;
-	bool one = true;
-
-	*translated = 0;
-	*others = 0;
-	for_each_event(e, *s, EV_XLATE) {
-		if (e->val == 1)
-			(*translated)++;
-		else
-			(*others)++;
-		one = one && (sid == TRACE_NO_SID || sid == e->sid);
-		sid = e->sid;
-	}
-	return one;
-}
-
-static void check_io_step(struct run *r, const struct span *s, const char *name)
-{
-	const size_t cmds = count(s, EV_CMD), regs = count(s, EV_MMIO) + count(s, EV_READ);
-	const size_t leaf = own_tlbis(s, "VALE1IS");
-	size_t translated, others;
-	bool one = one_device(s, &translated, &others);
-
-	rule(r, one && translated >= IO_OPS && !others,
-	     "io: %s: through stage 1 (%zu, others %zu)", name, translated, others);
-	if (r->own)
-		rule(r, !cmds && !regs,
-		     "io: %s: %u: 0 commands and 0 register accesses (%zu, %zu)", name,
-		     IO_OPS, cmds, regs);
-	if (r->own && !r->lazy)
-		rule(r, leaf >= IO_OPS, "io: %s: %u: TLBIs by address (%zu)", name, IO_OPS,
-		     leaf);
-	if (!r->own)
-		rule(r, !own_tlbis(s, "1IS"), "io: %s: no TLBI", name);
-	if (!r->own && !r->lazy)
-		rule(r, cmds >= 2 * IO_OPS && regs >= 2 * IO_OPS,
-		     "io: %s: %u: at least 2 commands and 2 accesses each (%zu, %zu)", name,
-		     IO_OPS, cmds, regs);
-}
-
 void check_io(struct run *r)
 {
 	unsigned int i;
@@ -162,8 +118,8 @@ void check_io(struct run *r)
 
 		if (!steps(r, ROUND(i, STEP_IO_WRITE), ROUND(i, STEP_IO_END), s, "io"))
 			continue;
-		check_io_step(r, &s[STEP_IO_WRITE], rounds[i].name);
-		check_io_step(r, &s[STEP_IO_READ], rounds[i].name);
+		check_driver(r, &s[STEP_IO_WRITE], rounds[i].name, 1, IO_OPS);
+		check_driver(r, &s[STEP_IO_READ], rounds[i].name, 1, IO_OPS);
 	}
 }
 #endif
