@@ -209,6 +209,11 @@ bench-pasid: kernel kernel-base suite-kunit-arm64 ## measure what an attached PA
 		$b/arm64/arch/arm64/boot/Image $b/linux $b/report
 	@cat $b/report/pasid.txt
 
+.PHONY: report
+report: deps ## write a page of what the last runs showed, with plots, to build/report/index.html
+	@scripts/deps gnuplot-nox
+	@scripts/report
+
 ##@ The machine
 
 .PHONY: deps
