@@ -236,6 +236,7 @@ clean: ## remove build/; the cache stays
 .PHONY: suite-front suite-roundtrip suite-lint suite-kunit-uml suite-kunit-arm64 suite-vmid-race \
 	suite-model
 suite-front: deps
+	@scripts/deps gnuplot-nox libxml2-utils
 	@scripts/suite front scripts/test-front
 suite-roundtrip: tree
 	@scripts/suite roundtrip scripts/check-roundtrip
