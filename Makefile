@@ -125,7 +125,7 @@ kunit: suite-kunit-uml suite-kunit-arm64 ## run the KUnit suites, under UML and 
 e2e: suite-e2e ## run the end-to-end test on both kernels
 
 .PHONY: selftests
-selftests: suite-selftests ## run the kernel's iommufd selftests on both kernels
+selftests: suite-selftests ## run the kernel's iommufd selftests, and some of KVM and VFIO, on both kernels
 
 .PHONY: lint
 lint: suite-lint ## checkpatch, sparse, W=1, kernel-doc, shellcheck and rules of the house
@@ -162,6 +162,10 @@ storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
 storm-vmm: kernel kernel-base qemu ## I/O of a guest for MINUTES=5 with resets, crashes, kills and hotplugs
 	@scripts/deps ninja-build pkgconf python3-pip python3-venv
 	@VMM_SECONDS=$$((60 * $(or $(MINUTES),5))) scripts/suite storm-vmm scripts/vmm storm
+
+.PHONY: peers
+peers: kernel kernel-base qemu ## run the kernel's selftests of KVM, VFIO and iommufd on both kernels, on two hosts
+	@scripts/suite $@ scripts/selftests vhe nvhe
 
 .PHONY: vmm-qtest
 vmm-qtest: ## run QEMU's own tests of what patches/qemu change
@@ -257,7 +261,7 @@ suite-e2e: kernel kernel-base qemu
 suite-vmm: kernel kernel-base qemu
 	@scripts/suite vmm scripts/vmm btm btm-asked example-base example
 suite-selftests: kernel kernel-base qemu
-	@scripts/suite selftests scripts/selftests
+	@scripts/suite selftests scripts/selftests iommufd short
 suite-bisect: tree
 	@scripts/suite bisect scripts/bisect
 suite-modules: modules qemu

@@ -5,7 +5,8 @@
 #
 # guest_build_init OUTDIR TREE           compile init and gen_init_cpio
 # guest_boot OUTDIR IMAGE "QEMU-ARGS" PROGRAM...
-#	run the programs; leaves OUTDIR/output and OUTDIR/console
+#	run the command lines of OUTDIR/list, in which a program is named without its
+#	directory; leaves OUTDIR/output and OUTDIR/console
 
 guest_dir=$(cd "$(dirname "$0")" && pwd)
 guest_top=$guest_dir
@@ -30,12 +31,11 @@ guest_initramfs()
 	echo "nod /dev/console 0600 0 0 c 5 1"
 	echo "dir /tests 0755 0 0"
 	echo "file /init $1/init 0755 0 0"
-	guest_out=$1
+	echo "file /list $1/list 0644 0 0"
 	shift
 	for program; do
 		echo "file /tests/$(basename "$program") $program 0755 0 0"
-	done > "$guest_out/initramfs.tests"
-	cat "$guest_out/initramfs.tests"
+	done
 }
 
 guest_boot()
@@ -54,7 +54,7 @@ guest_boot()
 	# shellcheck disable=SC2086
 	timeout "$GUEST_TIMEOUT" "$QEMU" \
 		-M virt,virtualization=on,gic-version=3,iommu=smmuv3 \
-		-cpu max,pauth-impdef=on -display none -monitor none \
+		-cpu "${GUEST_CPU:-max,pauth-impdef=on}" -display none -monitor none \
 		-nodefaults -no-reboot \
 		-serial "file:$guest_out/console" \
 		-serial "file:$guest_out/output" \
