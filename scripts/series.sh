@@ -139,33 +139,14 @@ merge_file()
 	return 1
 }
 
-# first_version PATCH FROM TO: a new file is here as the last patch leaves it. Take back
-# what patches behind its own have changed, to $tmp/first.
-first_version()
-{
-	local patch=$1 from=$2 to=$3 later
-
-	rm -rf "$tmp/first"
-	mkdir -p "$tmp/first/$(dirname "$to")" "$tmp/later"
-	cp -p "$top/$from" "$tmp/first/$to"
-	for later in $(in_series | sed "1,\\,^$patch\$,d" | tac); do
-		grep -qxF "diff --git a/$to b/$to" "$top/patches/$later" || continue
-		(read_mail "$top/patches/$later" "$tmp/later")
-		GIT_CEILING_DIRECTORIES=$tmp git -C "$tmp/first" apply -R --whitespace=nowarn \
-			--include="$to" "$tmp/later/diff" 2>"$tmp/later/error" ||
-			die "patches/$later does not lead to $from: $(head -n 1 "$tmp/later/error")"
-	done
-}
-
-# add_new_file GIT-DIR PATCH FROM TO: to the index in $GIT_INDEX_FILE, as PATCH brings it
+# add_new_file GIT-DIR PATCH FROM TO: to the index in $GIT_INDEX_FILE
 add_new_file()
 {
 	local git_dir=$1 patch=$2 from=$3 to=$4 mode=100644 blob
 
 	[ -f "$top/$from" ] || die "patches/$patch: New-file $from does not exist"
 	[ ! -x "$top/$from" ] || mode=100755
-	first_version "$patch" "$from" "$to"
-	blob=$(git --git-dir="$git_dir" hash-object -w --no-filters "$tmp/first/$to")
+	blob=$(git --git-dir="$git_dir" hash-object -w --no-filters "$top/$from")
 	git --git-dir="$git_dir" update-index --add --cacheinfo "$mode,$blob,$to"
 }
 
