@@ -128,7 +128,7 @@ e2e: suite-e2e ## run the end-to-end test on both kernels
 selftests: suite-selftests ## run the kernel's iommufd selftests, and some of KVM and VFIO, on both kernels
 
 .PHONY: lint
-lint: suite-lint ## checkpatch, static checkers, kernel-doc and rules of the house
+lint: suite-lint ## checkpatch, static checkers, kernel-doc, spelling and rules of the house
 
 ##@ Longer tests
 
@@ -245,7 +245,7 @@ suite-front: deps
 suite-roundtrip: tree
 	@scripts/suite roundtrip scripts/check-roundtrip
 suite-lint: tree
-	@scripts/deps python3-sphinx python3-yaml
+	@scripts/deps codespell python3-sphinx python3-yaml
 	@scripts/suite lint scripts/lint
 suite-kunit-uml: tree
 	@scripts/kunit uml
