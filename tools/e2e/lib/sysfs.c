@@ -5,16 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report.h"
 #include "sysfs.h"
 
-unsigned long sysfs_read(const char *bdf, const char *attr)
+unsigned long sysfs_number(const char *path)
 {
-	char path[300], buf[32] = "";
-	int fd;
+	char buf[32] = "";
+	int fd = open(path, O_RDONLY);
 
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", bdf, attr);
-	fd = open(path, O_RDONLY);
 	if (fd < 0)
 		return 0;
 	if (read(fd, buf, sizeof(buf) - 1) < 0)
@@ -23,14 +20,12 @@ unsigned long sysfs_read(const char *bdf, const char *attr)
 	return strtoul(buf, NULL, 0);
 }
 
-unsigned long sysfs_number(const char *path)
+unsigned long sysfs_read(const char *bdf, const char *attr)
 {
-	char buf[32] = "";
-	int fd = open(path, O_RDONLY);
+	char path[300];
 
-	must(fd >= 0 && read(fd, buf, sizeof(buf) - 1) > 0, "%s", path);
-	close(fd);
-	return strtoul(buf, NULL, 10);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", bdf, attr);
+	return sysfs_number(path);
 }
 
 bool sysfs_write(const char *path, const char *val)

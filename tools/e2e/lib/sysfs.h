@@ -7,7 +7,7 @@
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 
 bool sysfs_write(const char *path, const char *val);
-/* What is in a file that is there, and has one decimal number */
+/* The number in a file, 0 if it cannot be read */
 unsigned long sysfs_number(const char *path);
 /* As open(), for what may take up to ten seconds to be there */
 int open_soon(const char *path, int flags);
