@@ -612,7 +612,8 @@ void check_own_tables(struct run *r)
 		return;
 	asid = smmu_asid(&s);
 	if (!r->own) {
-		rule(r, !asid_tlbis(&s, asid) && count(&s, EV_CMD),
+		/* As in own-order */
+		rule(r, asid_tlbis(&s, asid) < TABLE_ROUNDS && count(&s, EV_CMD),
 		     "own-tables: by command");
 		return;
 	}
