@@ -181,6 +181,10 @@ soak-kunit: tree qemu ## run random sequences in KUnit for MINUTES=30, from anot
 	@scripts/kunit arm64 build
 	@scripts/suite soak-kunit scripts/kunit soak $(or $(MINUTES),30)
 
+.PHONY: mutants
+mutants: tree qemu ## break the series in many small ways, or MUTANTS="name", and see which suite notices
+	@scripts/mutants $(MUTANTS)
+
 .PHONY: corners
 corners: tree ## compile what the series touches in every CORNERS="configuration", W=1, gcc and clang
 	@scripts/deps gcc-riscv64-linux-gnu clang-19 lld-19 llvm-19
