@@ -683,9 +683,9 @@ static void st_check_unmap(struct st *st, struct st_table *s2)
 		for (e = st->tlb[id].e; e != st->tlb[id].e + st->tlb[id].n; e++) {
 			if (e->s2 != s2->uid)
 				continue;
-			if (!id && !test_bit(e->asid, st->asid_hits))
+			if (id == 0 && !test_bit(e->asid, st->asid_hits))
 				st_fail(st, "unmap misses ASID %u", e->asid);
-			if (id && !test_bit(id, e->asid ? st->s1_hits : st->s2_hits))
+			if (id > 0 && !test_bit(id, e->asid ? st->s1_hits : st->s2_hits))
 				st_fail(st, "unmap misses %s of VMID %u",
 					e->asid ? "stage 1" : "stage 2", id);
 		}

@@ -570,6 +570,32 @@ static void sv_exit_at_detach(struct kunit *test)
 	iommu_domain_free(domain);
 }
 
+static void sv_install(struct kunit *test, bool ats, bool others)
+{
+	const bool waits = ats && others;
+	struct sv_thread reader = { .limit = waits ? 100 : 5000 };
+	struct arm_smmu_invs *invs = arm_smmu_invs_alloc(others);
+	struct arm_smmu_invs __rcu *ptr = RCU_INITIALIZER(invs);
+	struct arm_smmu_attach_state state = {
+		.ats_enabled = ats,
+		.new_domain_invst = {
+			.invs_ptr = &ptr,
+			.old_invs = invs,
+			.new_invs = arm_smmu_invs_alloc(1),
+		},
+	};
+
+	KUNIT_ASSERT_NOT_NULL(test, invs);
+	KUNIT_ASSERT_NOT_NULL(test, state.new_domain_invst.new_invs);
+	sv_start(test, &reader, sv_reader_thread);
+	arm_smmu_install_new_domain_invs(&state);
+	KUNIT_EXPECT_EQ_MSG(test, waits, READ_ONCE(reader.left),
+			    "ATS %u, others %u", ats, others);
+	WRITE_ONCE(reader.leave, true);
+	wait_for_completion(&reader.done);
+	kfree(state.new_domain_invst.new_invs);
+}
+
 /*
  * Who has loaded the array of before is waited for if it concerns an ATC and there is
  * something in the TLB that this could be filled from.
@@ -578,30 +604,8 @@ static void sv_join_waits(struct kunit *test)
 {
 	unsigned int i;
 
-	for (i = 0; i != 4; i++) {
-		const bool ats = i & 1, others = i & 2, waits = ats && others;
-		struct sv_thread reader = { .limit = waits ? 100 : 5000 };
-		struct arm_smmu_invs *invs = arm_smmu_invs_alloc(others);
-		struct arm_smmu_invs __rcu *ptr = RCU_INITIALIZER(invs);
-		struct arm_smmu_attach_state state = {
-			.ats_enabled = ats,
-			.new_domain_invst = {
-				.invs_ptr = &ptr,
-				.old_invs = invs,
-				.new_invs = arm_smmu_invs_alloc(1),
-			},
-		};
-
-		KUNIT_ASSERT_NOT_NULL(test, invs);
-		KUNIT_ASSERT_NOT_NULL(test, state.new_domain_invst.new_invs);
-		sv_start(test, &reader, sv_reader_thread);
-		arm_smmu_install_new_domain_invs(&state);
-		KUNIT_EXPECT_EQ_MSG(test, waits, READ_ONCE(reader.left),
-				    "ATS %u, others %u", ats, others);
-		WRITE_ONCE(reader.leave, true);
-		wait_for_completion(&reader.done);
-		kfree(state.new_domain_invst.new_invs);
-	}
+	for (i = 0; i != 4; i++)
+		sv_install(test, i & 1, i & 2);
 }
 
 /*

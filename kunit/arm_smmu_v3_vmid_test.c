@@ -34,6 +34,8 @@
 #include "arm-smmu-v3-vmid-test.h"
 #include "arm-smmu-v3-nomem-test.h"
 
+KUNIT_DEFINE_ACTION_WRAPPER(vt_kfree, kfree, const void *);
+
 /* What KVM would do */
 
 static struct kvm *vt_kvm(struct vt_vm *vm)
@@ -1623,6 +1625,15 @@ static void vt_choose_flush_fails(struct kunit *test)
 	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
 	KUNIT_EXPECT_EQ(test, vsmmu->vmid->id, VT_TOP - 1);
 	vt_attach_translate(t, 1, vsmmu, NULL);
+	KUNIT_ASSERT_EQ(test, vt_detach(t, 1), 0);
+	vt_free_vsmmu(t, vsmmu);
+	vt_clear_log(t);
+
+	/* And the one after that not before they are */
+	vsmmu = vt_must_vsmmu(t, s2, NULL, VT_NO_DATA);
+	VT_EXPECT_LOG(t, VT_NH_ALL(VT_TOP), VT_SYNC);
+	KUNIT_EXPECT_PTR_EQ(test, vsmmu->vmid, s2->s2_cfg.vmid);
+	vt_attach_translate(t, 1, vsmmu, NULL);
 }
 
 static void vt_choose_second(struct kunit *test)
@@ -2069,8 +2080,8 @@ static void vt_renumber(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, smmus);
 	KUNIT_ASSERT_NOT_NULL(test, invs);
 	KUNIT_ASSERT_NOT_NULL(test, want);
-	kunit_add_action(test, (kunit_action_t *)kfree, invs);
-	kunit_add_action(test, (kunit_action_t *)kfree, want);
+	kunit_add_action(test, vt_kfree, invs);
+	kunit_add_action(test, vt_kfree, want);
 
 	vt_set_inv(invs, 0, &smmus[0], INV_TYPE_S2_VMID, 7, 3);
 	vt_set_inv(invs, 1, &smmus[0], INV_TYPE_S2_VMID, 9, 0);
@@ -2217,6 +2228,25 @@ static void vt_move(struct kunit *test)
 	VT_EXPECT_LOG(t, VT_VMALL(VT_TOP - 1), VT_SYNC);
 }
 
+/* One of a device's StreamIDs has no number, for it is blocked: the other one moves */
+static void vt_move_one_of_two(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	struct arm_smmu_ste abort;
+
+	vt_attach_all(t, s2);
+	arm_smmu_make_abort_ste(&abort);
+	t->table[1] = abort;
+	t->cached[1] = abort;
+	KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
+	VT_EXPECT_LOG(t, VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(2), VT_SYNC,
+		      VT_VMALL(VT_TOP), VT_SYNC);
+	KUNIT_EXPECT_MEMEQ(test, &t->table[1], &abort, sizeof(abort));
+	KUNIT_EXPECT_EQ(test, vt_ste_vmid(&t->table[2]), VT_TOP - 1);
+	KUNIT_EXPECT_EQ(test, vt_ste_vmid(&t->table[5]), VT_TOP - 1);
+}
+
 /* A StreamID that is the number, in the entry of a device's own TLB */
 static void vt_move_ats(struct kunit *test)
 {
@@ -2227,7 +2257,7 @@ static void vt_move_ats(struct kunit *test)
 	struct arm_smmu_invs *new;
 
 	KUNIT_ASSERT_NOT_NULL(test, ats);
-	kunit_add_action(test, (kunit_action_t *)kfree, ats);
+	kunit_add_action(test, vt_kfree, ats);
 	vt_set_inv(ats, 0, &t->smmu, INV_TYPE_ATS_FULL, VT_TOP, 0);
 	ats->inv[0].size_opcode = CMDQ_OP_ATC_INV;
 	ats->inv[0].nsize_opcode = CMDQ_OP_ATC_INV;
@@ -2806,6 +2836,7 @@ static struct kunit_case vt_cases[] = {
 	KUNIT_CASE(vt_vdevice_of_other_vm),
 	KUNIT_CASE(vt_renumber),
 	KUNIT_CASE(vt_move),
+	KUNIT_CASE(vt_move_one_of_two),
 	KUNIT_CASE(vt_move_ats),
 	KUNIT_CASE(vt_move_own),
 	KUNIT_CASE(vt_move_other),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of the VM that a device is bound with
+ * Tests of the VM that a device is bound with, and of the module of its IOMMU's driver
  *
  * They run on iommufd's mock device. The VM is a piece of memory that no code
  * under test may look into.
@@ -9,12 +9,16 @@
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/kthread.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
+#include "../iommu-priv.h"
 #include "iommufd_private.h"
 #include "iommufd_test.h"
+#include "failslab_test.h"
 
 /* Far more than an unbind takes to get there, far less than it waits for */
 #define UNBIND_MS 10000
@@ -27,6 +31,9 @@
  * @kvm: The VM that it is bound with
  * @cur_kvm: The VM that it is assigned to now
  * @unbound: iommufd_device_unbind() has returned
+ * @module: What plays the module of the IOMMU driver
+ * @ops: The driver's, which say so
+ * @mock_ops: What they replace
  */
 struct device_test {
 	struct iommufd_ctx ictx;
@@ -35,6 +42,9 @@ struct device_test {
 	struct kvm *kvm;
 	struct kvm *cur_kvm;
 	struct completion unbound;
+	struct module *module;
+	struct iommu_ops ops;
+	const struct iommu_ops *mock_ops;
 };
 
 static void device_test_bind(struct kunit *test, struct kvm *kvm)
@@ -59,7 +69,11 @@ static int device_test_init(struct kunit *test)
 
 	xa_init_flags(&t->ictx.objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init(&t->ictx.groups);
+	init_rwsem(&t->ictx.ioas_creation_lock);
+	mt_init_flags(&t->ictx.mt_mmap, MT_FLAGS_ALLOC_RANGE);
 	init_waitqueue_head(&t->ictx.destroy_wait);
+	mutex_init(&t->ictx.sw_msi_lock);
+	INIT_LIST_HEAD(&t->ictx.sw_msi_list);
 	init_completion(&t->unbound);
 
 	t->kvm = kunit_kzalloc(test, 1, GFP_KERNEL);
@@ -79,10 +93,13 @@ static void device_test_exit(struct kunit *test)
 
 	if (t->idev)
 		iommufd_device_unbind(t->idev);
+	if (t->mock_ops)
+		t->dev->iommu->iommu_dev->ops = t->mock_ops;
 	if (t->dev)
 		iommufd_selftest_destroy_mock_dev(t->dev);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&t->ictx.objects));
 	xa_destroy(&t->ictx.objects);
+	mtree_destroy(&t->ictx.mt_mmap);
 }
 
 static struct kvm *kvm_of(struct device_test *t)
@@ -151,7 +168,7 @@ static void device_test_unbind(struct kunit *test)
 	iommufd_device_unlock_kvm(idev);
 	if (IS_ERR(task)) {
 		iommufd_put_object(&t->ictx, &idev->obj);
-		KUNIT_FAIL_AND_ABORT(test, "no thread: %ld", PTR_ERR(task));
+		KUNIT_FAIL_AND_ABORT(test, "no thread: %pe", task);
 	}
 
 	for (ms = 0; ms < UNBIND_MS && kvm_of(t); ms += 20)
@@ -221,11 +238,146 @@ static void device_test_unbind_late(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, iommufd_object_remove(&t->ictx, NULL, id, 0));
 }
 
+#if IS_ENABLED(CONFIG_MODULE_UNLOAD)
+static void device_test_set_module(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+	struct iommu_device *iommu_dev = t->dev->iommu->iommu_dev;
+
+	t->module = kunit_kzalloc(test, sizeof(*t->module), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->module);
+	/* One for itself, as all that are loaded have */
+	atomic_set(&t->module->refcnt, 1);
+	KUNIT_ASSERT_EQ(test, 0, module_refcount(t->module));
+
+	t->ops = *iommu_dev->ops;
+	t->ops.owner = t->module;
+	t->mock_ops = iommu_dev->ops;
+	iommu_dev->ops = &t->ops;
+}
+
+static int device_test_users(struct device_test *t)
+{
+	return module_refcount(t->module);
+}
+#else
+static void device_test_set_module(struct kunit *test)
+{
+	kunit_skip(test, "needs CONFIG_MODULE_UNLOAD");
+}
+
+static int device_test_users(struct device_test *t)
+{
+	return 0;
+}
+#endif
+
+static struct iommufd_hwpt_paging *
+device_test_alloc_hwpt(struct device_test *t, struct iommufd_ioas *ioas)
+{
+	struct iommufd_hwpt_paging *hwpt;
+
+	guard(mutex)(&ioas->mutex);
+	hwpt = iommufd_hwpt_paging_alloc(&t->ictx, ioas, t->idev,
+					 IOMMU_HWPT_ALLOC_NEST_PARENT, false,
+					 NULL);
+	if (!IS_ERR(hwpt))
+		iommufd_object_finalize(&t->ictx, &hwpt->common.obj);
+	return hwpt;
+}
+
+/* As an ioctl does, but nobody gets the answer */
+static int device_test_alloc_viommu(struct device_test *t, u32 hwpt_id,
+				    struct iommufd_object **obj)
+{
+	struct iommu_viommu_alloc cmd = {
+		.size = sizeof(cmd),
+		.type = IOMMU_VIOMMU_TYPE_SELFTEST,
+		.dev_id = t->idev->obj.id,
+		.hwpt_id = hwpt_id,
+	};
+	struct iommufd_ucmd ucmd = {
+		.ictx = &t->ictx,
+		.cmd = &cmd,
+	};
+	int rc = iommufd_viommu_alloc_ioctl(&ucmd);
+
+	if (!ucmd.new_obj)
+		return rc;
+	if (rc)
+		iommufd_object_abort_and_destroy(&t->ictx, ucmd.new_obj);
+	else
+		iommufd_object_finalize(&t->ictx, ucmd.new_obj);
+	*obj = ucmd.new_obj;
+	return rc;
+}
+
+/*
+ * A page table and a vIOMMU hold the module of the driver, for as long as there are
+ * such, and not if they cannot be had.
+ */
+static void device_test_module(struct kunit *test)
+{
+	struct device_test *t = test->priv;
+	struct iommufd_hwpt_paging *hwpt;
+	struct failslab f = { .nth = true };
+	struct iommufd_object *viommu;
+	struct iommufd_ioas *ioas;
+	unsigned int n;
+	int rc;
+
+	if (!IS_ENABLED(CONFIG_FAULT_INJECTION) || !failslab_init(&f))
+		kunit_skip(test, "needs CONFIG_FAILSLAB and its debugfs files");
+
+	device_test_bind(test, t->kvm);
+	device_test_set_module(test);
+	ioas = iommufd_ioas_alloc(&t->ictx);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ioas);
+	iommufd_object_finalize(&t->ictx, &ioas->obj);
+
+	for (n = 1; n < 100; n++) {
+		failslab_start(&f, n);
+		hwpt = device_test_alloc_hwpt(t, ioas);
+		failslab_stop(&f);
+		if (!IS_ERR(hwpt))
+			break;
+		KUNIT_EXPECT_EQ(test, 0, device_test_users(t));
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, hwpt);
+	KUNIT_EXPECT_GT(test, n, 1U);
+	KUNIT_EXPECT_EQ(test, 1, device_test_users(t));
+
+	for (n = 1; n < 100; n++) {
+		failslab_start(&f, n);
+		rc = device_test_alloc_viommu(t, hwpt->common.obj.id, &viommu);
+		failslab_stop(&f);
+		if (!rc)
+			break;
+		KUNIT_EXPECT_EQ(test, 1, device_test_users(t));
+	}
+	KUNIT_EXPECT_EQ(test, 0, rc);
+	KUNIT_EXPECT_GT(test, n, 1U);
+	if (!rc) {
+		KUNIT_EXPECT_EQ(test, 2, device_test_users(t));
+		KUNIT_EXPECT_EQ(test, 0,
+				iommufd_object_remove(&t->ictx, NULL,
+						      viommu->id, 0));
+	}
+	KUNIT_EXPECT_EQ(test, 1, device_test_users(t));
+	KUNIT_EXPECT_EQ(test, 0,
+			iommufd_object_remove(&t->ictx, NULL,
+					      hwpt->common.obj.id, 0));
+	KUNIT_EXPECT_EQ(test, 0, device_test_users(t));
+	KUNIT_EXPECT_EQ(test, 0,
+			iommufd_object_remove(&t->ictx, NULL, ioas->obj.id, 0));
+}
+
 static struct kunit_case device_test_cases[] = {
 	KUNIT_CASE(device_test_kvm),
 	KUNIT_CASE(device_test_no_kvm),
 	KUNIT_CASE(device_test_unbind),
 	KUNIT_CASE(device_test_unbind_late),
+	KUNIT_CASE(device_test_module),
 	{}
 };
 

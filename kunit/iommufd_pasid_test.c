@@ -8,10 +8,11 @@
  */
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
-#include <linux/debugfs.h>
-#include <linux/fault-inject.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/kthread.h>
 #include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
@@ -19,6 +20,7 @@
 #include "../iommu-priv.h"
 #include "iommufd_private.h"
 #include "iommufd_test.h"
+#include "failslab_test.h"
 
 enum {
 	/* Two devices with PASIDs and one without, in one group */
@@ -66,6 +68,7 @@ enum {
  * @fail_in: Fail that call from now, 0 for none
  * @fail_rc: Error to fail with
  * @unchecked: PASIDs beyond @hw are used
+ * @late: DEV_A raises a fault when it is detached next
  */
 struct pasid_test {
 	struct iommufd_ctx ictx;
@@ -83,6 +86,7 @@ struct pasid_test {
 	unsigned int fail_in;
 	int fail_rc;
 	bool unchecked;
+	bool late;
 };
 
 /* Domain operations carry no context, and KUnit runs one test at a time */
@@ -91,6 +95,58 @@ static struct pasid_test *cur;
 static ioasid_t pasid_of(unsigned int i)
 {
 	return FIRST_PASID + i * PASID_STRIDE;
+}
+
+#define FAULT_RID NUM_PASIDS
+
+/* A fault of a device on a PASID or its RID, read by userspace or not */
+static void raise_fault(struct kunit *test, unsigned int d, unsigned int i,
+			bool read)
+{
+	u32 flags = IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
+	struct pasid_test *t = test->priv;
+	struct iopf_fault evt = {
+		.fault = {
+			.type = IOMMU_FAULT_PAGE_REQ,
+			.prm = {
+				.pasid = pasid_of(i),
+				.grpid = i,
+				.perm = IOMMU_FAULT_PERM_READ,
+				.addr = 0xdead000,
+			},
+		},
+	};
+	struct iopf_group *group;
+
+	if (i != FAULT_RID)
+		flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
+	evt.fault.prm.flags = flags;
+	KUNIT_ASSERT_EQ(test, 0, iommu_report_device_fault(t->dev[d], &evt));
+	if (!read)
+		return;
+
+	group = list_last_entry(&t->fault->common.deliver, struct iopf_group,
+				node);
+	list_del(&group->node);
+	KUNIT_ASSERT_EQ(test, 0, xa_alloc(&t->fault->response, &group->cookie,
+					  group, xa_limit_32b, GFP_KERNEL));
+}
+
+/* The device has not noticed yet that it is being detached */
+static void raise_late_fault(struct kunit *test, struct device *dev,
+			     unsigned int i)
+{
+	if (!cur->late || dev != cur->dev[DEV_A])
+		return;
+	cur->late = false;
+	raise_fault(test, DEV_A, i, false);
+}
+
+static int pasid_test_block(struct iommu_domain *domain, struct device *dev,
+			    struct iommu_domain *old)
+{
+	raise_late_fault(kunit_get_current_test(), dev, FAULT_RID);
+	return cur->mock_blocked_ops->attach_dev(domain, dev, old);
 }
 
 static int pasid_test_set(struct iommu_domain *domain, struct device *dev,
@@ -111,13 +167,15 @@ static int pasid_test_set(struct iommu_domain *domain, struct device *dev,
 	if (cur->fail_in && !--cur->fail_in)
 		return cur->fail_rc;
 
-	if (domain->type == IOMMU_DOMAIN_BLOCKED)
+	i = (pasid - FIRST_PASID) / PASID_STRIDE;
+	if (domain->type == IOMMU_DOMAIN_BLOCKED) {
 		ops = cur->mock_blocked_ops;
+		raise_late_fault(test, dev, i);
+	}
 	rc = ops->set_dev_pasid(domain, dev, pasid, old);
 	if (rc || cur->unchecked)
 		return rc;
 
-	i = (pasid - FIRST_PASID) / PASID_STRIDE;
 	KUNIT_ASSERT_LT(test, i, (unsigned int)NUM_PASIDS);
 	KUNIT_ASSERT_EQ(test, pasid_of(i), pasid);
 	slot = &cur->hw[d][i];
@@ -314,6 +372,7 @@ static int pasid_test_init(struct kunit *test)
 	blocked = dev_iommu_ops(t->dev[DEV_A])->blocked_domain;
 	t->mock_blocked_ops = blocked->ops;
 	t->blocked_ops = *blocked->ops;
+	t->blocked_ops.attach_dev = pasid_test_block;
 	t->blocked_ops.set_dev_pasid = pasid_test_set;
 	blocked->ops = &t->blocked_ops;
 	return 0;
@@ -548,6 +607,7 @@ static void pasid_test_rid(struct kunit *test)
 	detach(t, DEV_A, 0);
 	KUNIT_EXPECT_EQ(test, 0, rid_attach(t, DEV_A, PT_RID));
 	KUNIT_EXPECT_EQ(test, -EBUSY, rid_attach(t, DEV_A, PT_0));
+	KUNIT_EXPECT_EQ(test, -EBUSY, rid_attach(t, DEV_A, PT_RID));
 	KUNIT_EXPECT_EQ(test, -EINVAL, rid_attach(t, DEV_B, PT_0));
 	KUNIT_EXPECT_EQ(test, 0, rid_attach(t, DEV_B, PT_RID));
 	KUNIT_EXPECT_EQ(test, 3U, users(&t->hwpt[PT_RID]->obj));
@@ -582,91 +642,6 @@ static void pasid_test_driver_error(struct kunit *test)
 			detach(t, DEV_B, 0);
 		}
 	}
-}
-
-/* A value of the fault injection that only debugfs can change */
-static void *failslab_knob(const char *attr, const char *name)
-{
-	struct dentry *dir = debugfs_lookup(attr, NULL);
-	struct dentry *file = NULL;
-	void *knob = NULL;
-
-	if (dir)
-		file = debugfs_lookup(name, dir);
-	if (file)
-		knob = d_inode(file)->i_private;
-	dput(file);
-	dput(dir);
-	return knob;
-}
-
-/**
- * struct failslab - How allocations are made to fail
- * @nth: 0: all after a number of bytes; 1: only the nth
- * @ignore: Knob: only those that cannot sleep
- * @filter: Knob: only those of this task
- * @verbose: Knob: report failures
- * @iommufd_verbose: The same of iommufd's own, which the nth may hit
- * @probability: Knob: in percent
- * @times: Knob: how often
- * @space: Knob: bytes before the first failure
- */
-struct failslab {
-	bool nth;
-	bool *ignore;
-	bool *filter;
-	unsigned long *verbose;
-	unsigned long *iommufd_verbose;
-	unsigned long *probability;
-	atomic_t *times;
-	atomic_t *space;
-};
-
-static bool failslab_init(struct failslab *f)
-{
-	f->ignore = failslab_knob("failslab", "ignore-gfp-wait");
-	f->filter = failslab_knob("failslab", "task-filter");
-	f->verbose = failslab_knob("failslab", "verbose");
-	f->iommufd_verbose = failslab_knob("fail_iommufd", "verbose");
-	f->probability = failslab_knob("failslab", "probability");
-	f->times = failslab_knob("failslab", "times");
-	f->space = failslab_knob("failslab", "space");
-	return f->ignore && f->filter && f->verbose && f->iommufd_verbose &&
-	       f->probability && f->times && f->space;
-}
-
-static void failslab_start(struct failslab *f, unsigned int n)
-{
-#ifdef CONFIG_FAULT_INJECTION
-	*f->ignore = false;
-	*f->verbose = 0;
-	*f->iommufd_verbose = 0;
-	if (f->nth) {
-		current->fail_nth = n;
-		return;
-	}
-	*f->filter = true;
-	atomic_set(f->times, -1);
-	atomic_set(f->space, (n - 1) * 8);
-	current->make_it_fail = 1;
-	*f->probability = 100;
-#endif
-}
-
-static void failslab_stop(struct failslab *f)
-{
-#ifdef CONFIG_FAULT_INJECTION
-	if (f->nth) {
-		current->fail_nth = 0;
-	} else {
-		*f->probability = 0;
-		current->make_it_fail = 0;
-		atomic_set(f->times, 1);
-		atomic_set(f->space, 0);
-		*f->filter = false;
-	}
-	*f->ignore = true;
-#endif
 }
 
 static int alloc_attach_first(struct pasid_test *t)
@@ -844,41 +819,6 @@ static unsigned int num_faults(struct pasid_test *t)
 	return n;
 }
 
-#define FAULT_RID NUM_PASIDS
-
-/* A fault of a device on a PASID or its RID, read by userspace or not */
-static void raise_fault(struct kunit *test, unsigned int d, unsigned int i,
-			bool read)
-{
-	u32 flags = IOMMU_FAULT_PAGE_REQUEST_LAST_PAGE;
-	struct pasid_test *t = test->priv;
-	struct iopf_fault evt = {
-		.fault = {
-			.type = IOMMU_FAULT_PAGE_REQ,
-			.prm = {
-				.pasid = pasid_of(i),
-				.grpid = i,
-				.perm = IOMMU_FAULT_PERM_READ,
-				.addr = 0xdead000,
-			},
-		},
-	};
-	struct iopf_group *group;
-
-	if (i != FAULT_RID)
-		flags |= IOMMU_FAULT_PAGE_REQUEST_PASID_VALID;
-	evt.fault.prm.flags = flags;
-	KUNIT_ASSERT_EQ(test, 0, iommu_report_device_fault(t->dev[d], &evt));
-	if (!read)
-		return;
-
-	group = list_last_entry(&t->fault->common.deliver, struct iopf_group,
-				node);
-	list_del(&group->node);
-	KUNIT_ASSERT_EQ(test, 0, xa_alloc(&t->fault->response, &group->cookie,
-					  group, xa_limit_32b, GFP_KERNEL));
-}
-
 static void pasid_test_faults(struct kunit *test)
 {
 	struct pasid_test *t = test->priv;
@@ -956,6 +896,101 @@ static void pasid_test_fault_removed(struct kunit *test)
 	/* What still pointed to it would be used when the others are answered */
 	iommufd_selftest_destroy_mock_dev(t->dev[DEV_B]);
 	t->dev[DEV_B] = NULL;
+}
+
+/* A device can raise faults for as long as its hardware has the page table */
+static void pasid_test_fault_late(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+
+	if (!IS_ENABLED(CONFIG_IOMMU_IOPF))
+		kunit_skip(test, "needs CONFIG_IOMMU_IOPF");
+
+	KUNIT_ASSERT_EQ(test, 0, attach(t, DEV_A, 0, PT_FAULT));
+	KUNIT_ASSERT_EQ(test, 0, rid_attach(t, DEV_A, PT_FAULT));
+
+	t->late = true;
+	detach(t, DEV_A, 0);
+	KUNIT_EXPECT_FALSE(test, t->late);
+	KUNIT_EXPECT_EQ(test, 0U, num_faults(t));
+
+	t->late = true;
+	iommufd_device_detach(t->idev[DEV_A], IOMMU_NO_PASID);
+	KUNIT_EXPECT_FALSE(test, t->late);
+	KUNIT_EXPECT_EQ(test, 0U, num_faults(t));
+}
+
+/**
+ * struct leaver - A thread in which DEV_A leaves
+ * @t: The test
+ * @rid: The RID, else the first PASID
+ * @started: It runs
+ * @done: It has left
+ */
+struct leaver {
+	struct pasid_test *t;
+	bool rid;
+	struct completion started;
+	struct completion done;
+};
+
+static int leave_fn(void *data)
+{
+	struct leaver *l = data;
+
+	complete(&l->started);
+	if (l->rid)
+		iommufd_device_detach(l->t->idev[DEV_A], IOMMU_NO_PASID);
+	else
+		detach(l->t, DEV_A, 0);
+	complete(&l->done);
+	return 0;
+}
+
+static void expect_leaver_waits(struct kunit *test, bool rid)
+{
+	struct pasid_test *t = test->priv;
+	struct leaver l = { .t = t, .rid = rid };
+	struct iommu_group *group = t->idev[DEV_A]->igroup->group;
+	ioasid_t pasid = rid ? IOMMU_NO_PASID : pasid_of(0);
+	struct iommufd_attach_handle *handle;
+	struct task_struct *task;
+
+	handle = to_iommufd_handle(iommu_attach_handle_get(group, pasid, 0));
+	KUNIT_ASSERT_PTR_EQ(test, handle->idev, t->idev[DEV_A]);
+	init_completion(&l.started);
+	init_completion(&l.done);
+
+	mutex_lock(&t->fault->mutex);
+	task = kthread_run(leave_fn, &l, "iommufd-leave");
+	if (!IS_ERR(task)) {
+		wait_for_completion(&l.started);
+		msleep(100);
+		KUNIT_EXPECT_FALSE(test, completion_done(&l.done));
+		KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(handle->idev),
+				    t->idev[DEV_A]);
+	}
+	mutex_unlock(&t->fault->mutex);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	wait_for_completion(&l.done);
+	KUNIT_EXPECT_PTR_EQ(test, handle->idev, t->idev[DEV_B]);
+}
+
+/* Who reads faults uses the device in the handle: it stays until they are done */
+static void pasid_test_fault_reader(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	unsigned int d;
+
+	if (!IS_ENABLED(CONFIG_IOMMU_IOPF))
+		kunit_skip(test, "needs CONFIG_IOMMU_IOPF");
+
+	for (d = DEV_A; d <= DEV_B; d++) {
+		KUNIT_ASSERT_EQ(test, 0, attach(t, d, 0, PT_FAULT));
+		KUNIT_ASSERT_EQ(test, 0, rid_attach(t, d, PT_FAULT));
+	}
+	expect_leaver_waits(test, false);
+	expect_leaver_waits(test, true);
 }
 
 static void pasid_test_unbind(struct kunit *test)
@@ -1060,11 +1095,13 @@ static void pasid_test_fault_vf(struct kunit *test)
  * struct pasid_model - What the state should be
  * @pt: Page table of each PASID
  * @members: Bitmap of the devices that have attached each PASID
+ * @faults: How many of each device and PASID wait for an answer
  * @rid: Page table of the RID
  */
 struct pasid_model {
 	unsigned int pt[NUM_PASIDS];
 	unsigned int members[NUM_PASIDS];
+	unsigned int faults[NUM_DEVS][NUM_PASIDS];
 	unsigned int rid;
 };
 
@@ -1095,6 +1132,14 @@ static int model_attach(struct pasid_model *m, unsigned int d, unsigned int i,
 	return 0;
 }
 
+static void model_answer(struct pasid_model *m, unsigned int i)
+{
+	unsigned int d;
+
+	for (d = 0; d < NUM_DEVS; d++)
+		m->faults[d][i] = 0;
+}
+
 static int model_replace(struct pasid_model *m, unsigned int d, unsigned int i,
 			 unsigned int pt)
 {
@@ -1107,16 +1152,23 @@ static int model_replace(struct pasid_model *m, unsigned int d, unsigned int i,
 	if (m->pt[i] == pt)
 		return 0;
 	rc = model_check_pt(m, pt);
-	if (!rc)
-		m->pt[i] = pt;
-	return rc;
+	if (rc)
+		return rc;
+	m->pt[i] = pt;
+	model_answer(m, i);
+	return 0;
 }
 
 static void model_detach(struct pasid_model *m, unsigned int d, unsigned int i)
 {
+	if (!(m->members[i] & BIT(d)))
+		return;
 	m->members[i] &= ~BIT(d);
-	if (!m->members[i])
-		m->pt[i] = NO_PT;
+	m->faults[d][i] = 0;
+	if (m->members[i])
+		return;
+	m->pt[i] = NO_PT;
+	model_answer(m, i);
 }
 
 static int model_rid_replace(struct pasid_model *m, unsigned int pt)
@@ -1136,10 +1188,12 @@ static void model_compare(struct kunit *test, struct pasid_model *m)
 	struct iommufd_attach_handle *handle;
 	struct pasid_test *t = test->priv;
 	struct iommu_domain *domain;
-	unsigned int d, i, pt;
+	unsigned int d, i, pt, faults = 0;
 
 	expected[m->rid]++;
 	for (i = 0; i < NUM_PASIDS; i++) {
+		for (d = 0; d < NUM_DEVS; d++)
+			faults += m->faults[d][i];
 		handle = handle_of(t, i);
 		domain = NULL;
 		if (m->members[i]) {
@@ -1159,6 +1213,35 @@ static void model_compare(struct kunit *test, struct pasid_model *m)
 	}
 	for (pt = 0; pt < NUM_HWPTS; pt++)
 		KUNIT_ASSERT_EQ(test, expected[pt], users(&t->hwpt[pt]->obj));
+	KUNIT_ASSERT_EQ(test, faults, num_faults(t));
+}
+
+/* A device of the group raises a fault, whether it has attached the PASID or not */
+static void random_fault(struct kunit *test, struct pasid_model *m,
+			 unsigned int d, unsigned int i, bool read)
+{
+	if (!IS_ENABLED(CONFIG_IOMMU_IOPF) || d == DEV_NO_PASID ||
+	    m->pt[i] != PT_FAULT)
+		return;
+	raise_fault(test, d, i, read);
+	m->faults[d][i]++;
+}
+
+/* A device leaves while faults of it wait, and is there again */
+static void random_leave(struct kunit *test, struct pasid_model *m)
+{
+	struct pasid_test *t = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < NUM_PASIDS; i++) {
+		model_detach(m, DEV_B, i);
+		detach(t, DEV_B, i);
+		m->faults[DEV_B][i] = 0;
+	}
+	iommufd_device_unbind(t->idev[DEV_B]);
+	t->idev[DEV_B] = NULL;
+	model_compare(test, m);
+	rebind(test, DEV_B);
 }
 
 static void pasid_test_random(struct kunit *test)
@@ -1186,15 +1269,19 @@ static void pasid_test_random(struct kunit *test)
 
 		rc = 0;
 		expected = 0;
-		if (op < 400) {
+		if (op < 370) {
 			expected = model_attach(m, d, i, pt);
 			rc = attach(t, d, i, pt);
-		} else if (op < 650) {
+		} else if (op < 600) {
 			expected = model_replace(m, d, i, pt);
 			rc = replace(t, d, i, pt);
-		} else if (op < 970) {
+		} else if (op < 890) {
 			model_detach(m, d, i);
 			detach(t, d, i);
+		} else if (op < 967) {
+			random_fault(test, m, d, i, pt & 1);
+		} else if (op < 970) {
+			random_leave(test, m);
 		} else if (op < 999) {
 			pt %= NUM_HWPTS;
 			expected = model_rid_replace(m, pt);
@@ -1333,6 +1420,8 @@ static struct kunit_case pasid_test_cases[] = {
 	KUNIT_CASE(pasid_test_no_entries),
 	KUNIT_CASE(pasid_test_faults),
 	KUNIT_CASE(pasid_test_fault_removed),
+	KUNIT_CASE(pasid_test_fault_late),
+	KUNIT_CASE(pasid_test_fault_reader),
 	KUNIT_CASE(pasid_test_unbind),
 	KUNIT_CASE(pasid_test_noiommu),
 	KUNIT_CASE(pasid_test_fault_vf),

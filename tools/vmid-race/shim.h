@@ -121,6 +121,8 @@ struct user_struct {
 #define free_uid(user)
 #define KVM_ARM_VCPU_HAS_EL2		7
 #define bitmap_zalloc(bits, gfp)	calloc(BITS_TO_LONGS(bits), sizeof(long))
+#define __free(name)
+#define no_free_ptr(p)			(p)
 #define kfree(p)			free(p)
 #define is_kvm_arm_initialised()	false
 #define is_protected_kvm_enabled()	false

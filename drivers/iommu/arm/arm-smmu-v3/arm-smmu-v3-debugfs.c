@@ -8,6 +8,7 @@
 #include <linux/device.h>
 #include <linux/iommu.h>
 #include <linux/seq_file.h>
+#include <linux/string_choices.h>
 #include <linux/xarray.h>
 
 #include "arm-smmu-v3.h"
@@ -38,7 +39,7 @@ static int arm_smmu_vmids_show(struct seq_file *s, void *unused)
 	unsigned long index;
 
 	seq_printf(s, "BTM %s, %u VMID bits\n",
-		   smmu->features & ARM_SMMU_FEAT_BTM ? "on" : "off",
+		   str_on_off(smmu->features & ARM_SMMU_FEAT_BTM),
 		   smmu->vmid_bits);
 	seq_puts(s, " vmid kind    state users vsmmu stage-2 devices\n");
 
@@ -47,7 +48,7 @@ static int arm_smmu_vmids_show(struct seq_file *s, void *unused)
 		seq_printf(s, "%5u %-7s %-5s %5u %5s %p", vmid->id,
 			   vmid->pin ? "shared" : "private",
 			   vmid->dirty ? "dirty" : "ok", vmid->users,
-			   vmid->vsmmu ? "yes" : "no", vmid->s2);
+			   str_yes_no(vmid->vsmmu), vmid->s2);
 		arm_smmu_vmid_show_devices(s, vmid);
 		seq_putc(s, '\n');
 	}
