@@ -6,7 +6,9 @@
 # shellcheck disable=SC2034 # for the scripts that source this file
 splats='BUG:|WARNING:|KASAN:|UBSAN:|ODEBUG:|suspicious RCU usage|inconsistent lock state'
 splats+='|possible (recursive|circular) locking|(list_add|list_del) corruption|refcount_t:'
-splats+='|locking correctness validator'
+splats+='|locking correctness validator|suspected memory leaks|kmemleak: .*disabled'
+
+initrd=()
 
 # qemu KERNEL SECONDS MEMORY WORD...: boot build/KERNEL with more words for it
 qemu()
@@ -17,6 +19,15 @@ qemu()
 	timeout "$limit" "$build/bin/qemu-system-aarch64" \
 		-M virt,virtualization=on,gic-version=3,iommu=smmuv3 \
 		-cpu max,pauth-impdef=on -smp 2 -m "$memory" -nographic -nic none -no-reboot \
-		-kernel "$image" \
+		-kernel "$image" "${initrd[@]}" \
 		-append "console=ttyAMA0 panic=-1 kunit_shutdown=poweroff $*"
+}
+
+# qemu_leaks KERNEL SECONDS MEMORY WORD...: the same with an init that looks for what the
+# suites have not freed, on a kernel with kmemleak
+qemu_leaks()
+{
+	local initrd=(-initrd "$build/tools/initramfs.cpio.gz")
+
+	qemu "$@" kunit_shutdown=none
 }

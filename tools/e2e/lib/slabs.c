@@ -12,6 +12,7 @@
 
 #include "report.h"
 #include "slabs.h"
+#include "sysfs.h"
 
 #define SLABS	"/sys/kernel/debug/slab"
 #define TICK_US	500000
@@ -123,9 +124,14 @@ static void tell_more(const struct slabs *was, const struct slabs *is)
 	}
 }
 
+bool kmemleak_runs(void)
+{
+	return sysfs_write(KMEMLEAK, "stack=on");
+}
+
 bool slabs_settle(void)
 {
-	return access(KMEMLEAK, F_OK) != 0;
+	return !kmemleak_runs();
 }
 
 /* kfree_rcu() collects for up to 5 s before it waits for RCU and frees */

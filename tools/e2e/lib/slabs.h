@@ -26,6 +26,8 @@ struct slabs {
 	} site[MAX_SITES];
 };
 
+/* It takes a setting that it has anyway, if it has not been told to be off */
+bool kmemleak_runs(void);
 /* Not on a debug kernel: KASAN keeps what is freed, and kmemleak finds what is not */
 bool slabs_settle(void);
 /* Both wait for objects that are on their way to be freed */
