@@ -249,7 +249,7 @@ suite-front: deps
 suite-roundtrip: tree
 	@scripts/suite roundtrip scripts/check-roundtrip
 suite-lint: tree
-	@scripts/deps clang-19 codespell lld-19 llvm-19 python3-sphinx python3-yaml
+	@scripts/deps clang-19 codespell coccinelle lld-19 llvm-19 python3-sphinx python3-yaml
 	@scripts/suite lint scripts/lint
 suite-kunit-uml: tree
 	@scripts/kunit uml
