@@ -29,9 +29,14 @@ help:
 ##@ Start here
 
 .PHONY: demo
-demo: kernel kernel-base qemu ## run VMs on both kernels and show what the series does
+demo: first-demo kernel kernel-base qemu ## run VMs on both kernels and show what the series does
 	@env -u KTREE tools/e2e/demo/run -b $b demo
 	@[ ! -f $b/results/vmm-all.ktap ] || scripts/vmm-table
+
+.PHONY: first-demo
+first-demo:
+	@[ -f $b/arm64-base/arch/arm64/boot/Image ] || \
+	echo 'fetching Linux and QEMU, building two kernels: about ten minutes on two cores'
 
 .PHONY: check
 check: ## everything that CI runs; ends with the totals
