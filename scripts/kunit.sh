@@ -6,7 +6,7 @@
 # shellcheck disable=SC2034 # for the scripts that source this file
 splats='BUG:|WARNING:|KASAN:|UBSAN:|ODEBUG:|suspicious RCU usage|inconsistent lock state'
 splats+='|possible (recursive|circular) locking|(list_add|list_del) corruption|refcount_t:'
-splats+='|locking correctness validator|suspected memory leaks|kmemleak: .*disabled'
+splats+='|locking correctness validator|suspected memory leaks|kmemleak: Cannot'
 
 initrd=()
 
