@@ -541,7 +541,34 @@ static void bt_merge(struct kunit *test)
 	kfree(one);
 }
 
-/* Which SMMUs: every combination of what counts */
+static bool bt_repeats(void)
+{
+	return true;
+}
+
+/* Which SMMUs can listen at all */
+static void bt_listen(struct kunit *test)
+{
+	struct bt *t = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		bool in_idr = i & 1, no_erratum = i & 2, repeats = i & 4;
+		const char *why_not;
+
+		if (repeats)
+			kunit_activate_static_stub(test,
+						   arm_smmu_erratum_repeat_tlbi_cfgi,
+						   bt_repeats);
+		t->smmu[1].features = no_erratum ? ARM_SMMU_FEAT_BTM : 0;
+		why_not = arm_smmu_device_btm_why_not(&t->smmu[1], in_idr);
+		KUNIT_EXPECT_EQ_MSG(test, !why_not,
+				    in_idr && no_erratum && !repeats,
+				    "combination %u", i);
+	}
+}
+
+/* Whose own stage 1 can do with it: every combination of what counts */
 static void bt_device(struct kunit *test)
 {
 	struct bt *t = test->priv;
@@ -877,6 +904,7 @@ static struct kunit_case bt_cases[] = {
 	KUNIT_CASE_PARAM(bt_limit, bt_limit_gen_params),
 	KUNIT_CASE_PARAM(bt_batch, bt_batch_gen_params),
 	KUNIT_CASE(bt_merge),
+	KUNIT_CASE(bt_listen),
 	KUNIT_CASE(bt_device),
 	KUNIT_CASE_PARAM(bt_domain, bt_can_gen_params),
 	KUNIT_CASE(bt_attach),

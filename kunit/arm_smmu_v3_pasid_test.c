@@ -770,6 +770,35 @@ static struct iommu_domain *pt_new_domain(struct pt_test *t)
 						      NULL);
 }
 
+/*
+ * The RID gets another page table, and a command fails: that of the CD, of which there
+ * may be two, or the TLBI. The SMMU may still use the ASID that it had.
+ */
+static void pt_rid_replace_fails(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct iommu_domain *old = t->domain[2], *new = pt_new_domain(t);
+	struct arm_smmu_domain *rid = to_smmu_domain(old);
+	unsigned int at, syncs;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, new, old));
+	syncs = t->syncs;
+	KUNIT_EXPECT_GE(test, syncs, 2U);
+	KUNIT_EXPECT_FALSE(test, rid->cd.dirty);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, old, new));
+
+	for (at = 1; at <= syncs; at++) {
+		t->fail_at = at;
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, new, old));
+		t->fail_at = 0;
+		KUNIT_EXPECT_TRUE_MSG(test, rid->cd.dirty, "CMD_SYNC %u", at);
+		rid->cd.dirty = false;
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, old, new));
+	}
+	new->ops->free(new);
+}
+
 /* Attach a new page table and detach it, at which a CMD_SYNC or all fail */
 static struct iommu_domain *pt_dirty_domain(struct kunit *test,
 					    unsigned int fail_at)
@@ -794,12 +823,14 @@ static void pt_dirty_asid(struct kunit *test)
 	struct pt_test *t = test->priv;
 	unsigned int asids = pt_count_asids();
 	struct iommu_domain *domain;
-	unsigned int at, i;
+	unsigned int n, i;
 	u16 asid;
 
-	/* Twice for the CD, and the TLBI */
-	for (at = 1; at <= 3; at++) {
-		domain = pt_dirty_domain(test, at);
+	/* Twice for the CD, and the TLBI; and again with streams of EL2-E2H */
+	for (n = 0; n < 6; n++) {
+		if (n == 3)
+			t->smmu.features |= ARM_SMMU_FEAT_E2H;
+		domain = pt_dirty_domain(test, n % 3 + 1);
 		asid = pt_asid(domain);
 		KUNIT_EXPECT_EQ(test, 3U, t->syncs);
 		/* What the SMMU may still use is reached by an unmap */
@@ -1052,6 +1083,66 @@ static void pt_mm_goes(struct kunit *test)
 	}
 }
 
+/* A device with ATS needs a PCI device; its entry in the array does not */
+static void pt_add_ats(struct kunit *test, struct iommu_domain *domain)
+{
+	struct arm_smmu_domain *d = to_smmu_domain(domain);
+	struct arm_smmu_invs *one = arm_smmu_invs_alloc(1), *more;
+	struct arm_smmu_invs *invs = rcu_dereference_protected(d->invs, true);
+
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	one->inv[0] = (struct arm_smmu_inv){
+		.smmu = d->smmu,
+		.type = INV_TYPE_ATS,
+		.ssid = PT_PASID,
+		.size_opcode = CMDQ_OP_ATC_INV,
+		.nsize_opcode = CMDQ_OP_ATC_INV,
+	};
+	one->has_ats = true;
+	more = arm_smmu_invs_merge(invs, one);
+	kfree(one);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, more);
+	rcu_assign_pointer(d->invs, more);
+	kfree_rcu(invs, rcu);
+}
+
+/* The mm goes and the TLBI fails; the ATC_INV behind it, which does not, is no comfort */
+static void pt_mm_goes_ats(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct mm_struct *mm = mm_alloc();
+	struct iommu_domain *domain;
+	unsigned int i = 0;
+	u16 asid;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	domain = pt_sva_domain(test, mm);
+	asid = pt_asid(domain);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
+	pt_add_ats(test, domain);
+
+	t->nr_log = 0;
+	t->syncs = 0;
+	t->fail_at = 3;
+	mmput(mm);
+	t->fail_at = 0;
+	pt_expect_cfgi(test, &i, PT_PASID, true, 2);
+	pt_expect_tlbi(test, &i, asid);
+	KUNIT_EXPECT_EQ(test, CMDQ_OP_ATC_INV, t->log[i].op);
+	i++;
+	pt_expect_sync(test, &i);
+	pt_expect_cmd(test, &i, (struct pt_cmd){ .op = CMDQ_OP_CFGI_ALL });
+	pt_expect_sync(test, &i);
+	pt_expect_tlbi(test, &i, asid);
+	pt_expect_end(test, i);
+	KUNIT_EXPECT_FALSE(test, to_smmu_domain(domain)->cd.dirty);
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain, domain));
+	domain->ops->free(domain);
+	mmu_notifier_synchronize();
+}
+
 /* What an mm unmaps goes on to reach an ASID that was left dirty */
 static void pt_mm_stays(struct kunit *test)
 {
@@ -1275,6 +1366,7 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE_PARAM(pt_replace_ways, pt_way_gen_params),
 	KUNIT_CASE(pt_replace_rid),
 	KUNIT_CASE(pt_rid_bypass),
+	KUNIT_CASE(pt_rid_replace_fails),
 	KUNIT_CASE(pt_replace_nomem),
 	KUNIT_CASE(pt_replace_same),
 	KUNIT_CASE(pt_detach),
@@ -1284,6 +1376,7 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_lose_no_asid),
 	KUNIT_CASE(pt_table_is_kept),
 	KUNIT_CASE(pt_mm_goes),
+	KUNIT_CASE(pt_mm_goes_ats),
 	KUNIT_CASE(pt_mm_stays),
 	KUNIT_CASE(pt_refuse),
 	KUNIT_CASE(pt_refuse_coherency),

@@ -553,7 +553,7 @@ static void ve_move_then_guest(struct kunit *test)
 	struct vt *t = test->priv;
 	struct arm_smmu_domain *s2 = vt_new_s2(t);
 	struct vt_guest guest = { .t = t };
-	unsigned int from;
+	unsigned int from, i;
 
 	guest.vsmmu = vt_must_vsmmu(t, s2, NULL, 0);
 	vt_attach_translate(t, 1, guest.vsmmu, NULL);
@@ -573,9 +573,13 @@ static void ve_move_then_guest(struct kunit *test)
 		KUNIT_EXPECT_NE(test, guest.vsmmu->vmid->id, id);
 		KUNIT_EXPECT_NOT_NULL(test, vt_find(t, id));
 
+		vt_clear_log(t);
+		t->hangs_from = 1;
 		guest.num = 1;
 		KUNIT_EXPECT_NE(test, vt_guest_issue(&guest), 0);
 		KUNIT_EXPECT_EQ(test, guest.num, 0);
+		for (i = 0; i < t->nr_log; i++)
+			KUNIT_EXPECT_NE(test, t->log[i].op, CMDQ_OP_TLBI_NH_ALL);
 		KUNIT_EXPECT_EQ(test, vt_evict(guest.vsmmu->vmid), -EBUSY);
 
 		t->hangs_from = 0;
