@@ -2449,6 +2449,29 @@ static void vt_move_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt_count_vmids(t), 2);
 }
 
+/* The next device that can be moved does not make up for one that could not */
+static void vt_move_one_fails(struct kunit *test)
+{
+	struct vt *t = test->priv;
+	struct arm_smmu_domain *s2 = vt_new_s2(t);
+	unsigned int at;
+
+	vt_attach_all(t, s2);
+	for (at = 2; at <= 4; at++) {
+		u16 id = s2->s2_cfg.vmid->id;
+		const struct vt_cmd cleaned[] = {
+			VT_SYNC, VT_CFGI(5), VT_SYNC, VT_CFGI(1), VT_SYNC,
+			VT_CFGI(2), VT_SYNC, VT_VMALL(id), VT_SYNC,
+			VT_CFGI_ALL, VT_SYNC, VT_VMALL(id), VT_SYNC,
+		};
+
+		t->fail_at = at;
+		KUNIT_EXPECT_EQ(test, vt_evict(s2->s2_cfg.vmid), 0);
+		vt_expect_log(t, cleaned, ARRAY_SIZE(cleaned));
+		KUNIT_EXPECT_NULL(test, vt_find(t, id));
+	}
+}
+
 /* A queue that hangs before a move is waited for once, and nothing moves */
 static void vt_move_hangs(struct kunit *test)
 {
@@ -2843,6 +2866,7 @@ static struct kunit_case vt_cases[] = {
 	KUNIT_CASE(vt_move_refused),
 	KUNIT_CASE(vt_move_nomem),
 	KUNIT_CASE_PARAM(vt_move_fails, vt_move_failure_gen_params),
+	KUNIT_CASE(vt_move_one_fails),
 	KUNIT_CASE(vt_move_hangs),
 	KUNIT_CASE(vt_stream_new_l2),
 	KUNIT_CASE(vt_guest_waits),

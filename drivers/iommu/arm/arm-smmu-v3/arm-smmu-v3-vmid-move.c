@@ -38,22 +38,17 @@
 
 #include "arm-smmu-v3.h"
 
+/* VMID 0 is nobody's, and it is what an STE without stage 2 has */
 static bool arm_smmu_ste_has_vmid(const struct arm_smmu_ste *ste,
 				  const struct arm_smmu_vmid *vmid)
 {
-	u64 data0 = le64_to_cpu(ste->data[0]);
-	unsigned int cfg = FIELD_GET(STRTAB_STE_0_CFG, data0);
-
-	return data0 & STRTAB_STE_0_V &&
-	       (cfg == STRTAB_STE_0_CFG_S2_TRANS ||
-		cfg == STRTAB_STE_0_CFG_NESTED) &&
-	       FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2])) ==
-		       vmid->id;
+	return FIELD_GET(STRTAB_STE_2_S2VMID, le64_to_cpu(ste->data[2])) ==
+	       vmid->id;
 }
 
 /*
  * Not through arm_smmu_install_ste_for_dev(), whose notes about the device are a
- * part of attaching. An abort STE has no number.
+ * part of attaching.
  */
 static int arm_smmu_master_move_stes(struct arm_smmu_master *master,
 				     const struct arm_smmu_vmid *from,
