@@ -771,31 +771,44 @@ static struct iommu_domain *pt_new_domain(struct pt_test *t)
 }
 
 /*
- * The RID gets another page table, and a command fails: that of the CD, of which there
- * may be two, or the TLBI. The SMMU may still use the ASID that it had.
+ * A PASID, or the RID, gets another page table, and a command fails: that of the CD, of
+ * which there may be two, or the TLBI. The SMMU may still use the ASID that it had.
  */
-static void pt_rid_replace_fails(struct kunit *test)
+static void pt_expect_dirty(struct kunit *test, ioasid_t pasid,
+			    struct iommu_domain *old, struct iommu_domain *new)
 {
+	struct arm_smmu_domain *had = to_smmu_domain(old);
 	struct pt_test *t = test->priv;
-	struct iommu_domain *old = t->domain[2], *new = pt_new_domain(t);
-	struct arm_smmu_domain *rid = to_smmu_domain(old);
 	unsigned int at, syncs;
 
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, new, old));
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, pasid, new, old));
 	syncs = t->syncs;
 	KUNIT_EXPECT_GE(test, syncs, 2U);
-	KUNIT_EXPECT_FALSE(test, rid->cd.dirty);
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, old, new));
+	KUNIT_EXPECT_FALSE(test, had->cd.dirty);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, pasid, old, new));
 
 	for (at = 1; at <= syncs; at++) {
 		t->fail_at = at;
-		KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, new, old));
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, pasid, new, old));
 		t->fail_at = 0;
-		KUNIT_EXPECT_TRUE_MSG(test, rid->cd.dirty, "CMD_SYNC %u", at);
-		rid->cd.dirty = false;
-		KUNIT_ASSERT_EQ(test, 0, pt_set(test, IOMMU_NO_PASID, old, new));
+		KUNIT_EXPECT_TRUE_MSG(test, had->cd.dirty, "CMD_SYNC %u", at);
+		had->cd.dirty = false;
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, pasid, old, new));
 	}
+}
+
+static void pt_replace_fails(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct iommu_domain *new = pt_new_domain(t);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, t->domain[0], NULL));
+	pt_expect_dirty(test, PT_PASID, t->domain[0], new);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain,
+					t->domain[0]));
+	pt_expect_dirty(test, IOMMU_NO_PASID, t->domain[2], new);
 	new->ops->free(new);
 }
 
@@ -1143,6 +1156,38 @@ static void pt_mm_goes_ats(struct kunit *test)
 	mmu_notifier_synchronize();
 }
 
+/* Of the CDs of an mm that goes, the first is not written; the second, which is, no comfort */
+static void pt_mm_goes_two(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct mm_struct *mm = mm_alloc();
+	struct iommu_domain *domain;
+	unsigned int i, cleaned = 0;
+	ioasid_t pasid;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	domain = pt_sva_domain(test, mm);
+	for (pasid = PT_PASID; pasid <= PT_PASID + 1; pasid++)
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, pasid, domain, NULL));
+
+	t->nr_log = 0;
+	t->syncs = 0;
+	t->fail_at = 1;
+	mmput(mm);
+	t->fail_at = 0;
+	for (i = 0; i < t->nr_log; i++)
+		cleaned += t->log[i].op == CMDQ_OP_CFGI_ALL;
+	KUNIT_EXPECT_EQ(test, cleaned, 1);
+	KUNIT_EXPECT_FALSE(test, to_smmu_domain(domain)->cd.dirty);
+
+	for (pasid = PT_PASID; pasid <= PT_PASID + 1; pasid++)
+		KUNIT_ASSERT_EQ(test, 0, pt_set(test, pasid,
+						arm_smmu_ops.blocked_domain,
+						domain));
+	domain->ops->free(domain);
+	mmu_notifier_synchronize();
+}
+
 /* What an mm unmaps goes on to reach an ASID that was left dirty */
 static void pt_mm_stays(struct kunit *test)
 {
@@ -1366,7 +1411,7 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE_PARAM(pt_replace_ways, pt_way_gen_params),
 	KUNIT_CASE(pt_replace_rid),
 	KUNIT_CASE(pt_rid_bypass),
-	KUNIT_CASE(pt_rid_replace_fails),
+	KUNIT_CASE(pt_replace_fails),
 	KUNIT_CASE(pt_replace_nomem),
 	KUNIT_CASE(pt_replace_same),
 	KUNIT_CASE(pt_detach),
@@ -1377,6 +1422,7 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_table_is_kept),
 	KUNIT_CASE(pt_mm_goes),
 	KUNIT_CASE(pt_mm_goes_ats),
+	KUNIT_CASE(pt_mm_goes_two),
 	KUNIT_CASE(pt_mm_stays),
 	KUNIT_CASE(pt_refuse),
 	KUNIT_CASE(pt_refuse_coherency),

@@ -70,7 +70,7 @@ static void only_vfio_holds(struct vsmmu *v)
 }
 
 /* Through another file, of which no VM knows */
-static int bind_again(const struct dev *d, int iommufd)
+static void bind_again(const struct dev *d, int iommufd)
 {
 	struct dev other = *d;
 	int ret;
@@ -79,7 +79,8 @@ static int bind_again(const struct dev *d, int iommufd)
 	must(other.fd >= 0, "%s: another VFIO device file", d->bdf);
 	ret = dev_bind(&other, iommufd);
 	close(other.fd);
-	return ret;
+	check(ret == -EINVAL, "bound through another file: %d, expected %d",
+	      ret, -EINVAL);
 }
 
 static void while_bound(struct vsmmu *v, struct vm *other)
@@ -87,10 +88,11 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 	struct guest *g = v->g;
 	struct dev *d = v->d;
 	char hit;
-	int ret;
 
 	mark(STEP_KVM_FILE_DEL);
 	ask(v, "the file is the VM's", insist_expected());
+	bind_again(d, g->iommufd);
+	ask(v, "the device is still bound for the VM", insist_expected());
 	vm_del_file(&g->vm, d->fd);
 	check(dma_lands(g, d) == 'A', "deleted: DMA goes on");
 	ask(v, "deleted", -ENODEV);
@@ -100,9 +102,7 @@ static void while_bound(struct vsmmu *v, struct vm *other)
 	check(dma_lands_at(g, d, PAGE_IOVA('C')) == 'C',
 	      "added to another VM: DMA goes on");
 	ask(v, "added to another VM", -ENODEV);
-	ret = bind_again(d, g->iommufd);
-	check(ret == -EINVAL, "bound through another file: %d, expected %d",
-	      ret, -EINVAL);
+	bind_again(d, g->iommufd);
 
 	mark(STEP_KVM_FILE_OTHER_TLBI);
 	change(g, other, OFF_PAGE_B);
