@@ -582,10 +582,10 @@ static void ve_move_then_guest(struct kunit *test)
 			KUNIT_EXPECT_NE(test, t->log[i].op, CMDQ_OP_TLBI_NH_ALL);
 		KUNIT_EXPECT_EQ(test, vt_evict(guest.vsmmu->vmid), -EBUSY);
 
-		/* Nor does it move again before that, when the queue runs again */
+		/* Nor does it move again, when the queue runs but the TLBI fails */
 		t->hangs_from = 0;
 		vt_clear_log(t);
-		t->fail_at = 1;
+		t->fail_at = 2;
 		KUNIT_EXPECT_EQ(test, vt_evict(guest.vsmmu->vmid), -EBUSY);
 		KUNIT_EXPECT_NOT_NULL(test, vt_find(t, id));
 		vt_clear_log(t);

@@ -807,6 +807,38 @@ static void pasid_test_no_entries(struct kunit *test)
 	KUNIT_EXPECT_GT(test, left, 0U);
 }
 
+/*
+ * The same for an attach without iommufd, in a group that nobody has claimed and that
+ * goes then. The node stays with it, or is lost, which kmemleak sees.
+ */
+static void pasid_test_group_goes(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	struct iommu_domain *domain;
+	struct failslab f = {};
+	struct device *dev;
+
+	if (!IS_ENABLED(CONFIG_FAULT_INJECTION) || !failslab_init(&f))
+		kunit_skip(test, "needs CONFIG_FAILSLAB and its debugfs files");
+
+	dev = iommufd_selftest_create_mock_dev(&t->ictx, MOCK_FLAGS_DEVICE_PASID);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	domain = iommu_paging_domain_alloc(dev);
+	if (IS_ERR(domain)) {
+		iommufd_selftest_destroy_mock_dev(dev);
+		KUNIT_FAIL_AND_ABORT(test, "no domain: %pe", domain);
+	}
+
+	/* 792 bytes, which is one node of several */
+	failslab_start(&f, 100);
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			iommu_attach_device_pasid(domain, dev, pasid_of(1),
+						  NULL));
+	failslab_stop(&f);
+	iommu_domain_free(domain);
+	iommufd_selftest_destroy_mock_dev(dev);
+}
+
 static unsigned int num_faults(struct pasid_test *t)
 {
 	struct iopf_group *group;
@@ -1418,6 +1450,7 @@ static struct kunit_case pasid_test_cases[] = {
 	KUNIT_CASE(pasid_test_driver_error),
 	KUNIT_CASE(pasid_test_alloc_failure),
 	KUNIT_CASE(pasid_test_no_entries),
+	KUNIT_CASE(pasid_test_group_goes),
 	KUNIT_CASE(pasid_test_faults),
 	KUNIT_CASE(pasid_test_fault_removed),
 	KUNIT_CASE(pasid_test_fault_late),

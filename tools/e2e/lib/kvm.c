@@ -4,6 +4,8 @@
  * by a store to an address without memory, the host puts a request into x0 and
  * x1, and the guest executes it and leaves again.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -207,4 +209,18 @@ void vm_del_file(struct vm *vm, int fd)
 	};
 
 	must(!ioctl(vm->vfio, KVM_SET_DEVICE_ATTR, &attr), "VFIO_FILE_DEL");
+}
+
+unsigned int vms_alive(void)
+{
+	DIR *dir = opendir("/sys/kernel/debug/kvm");
+	unsigned int vms = 0;
+	struct dirent *ent;
+
+	/* A VM's is called by the numbers of a process and of a file */
+	while (dir && (ent = readdir(dir)))
+		vms += isdigit(ent->d_name[0]) != 0;
+	if (dir)
+		closedir(dir);
+	return vms;
 }

@@ -45,6 +45,8 @@ void vm_create_with(struct vm *vm, void *mem, size_t size,
 void vm_set_x(struct vm *vm, unsigned int n, u64 val);
 unsigned int vm_vmid_bits(struct vm *vm);
 void vm_close(struct vm *vm);
+/* VMs that KVM has, also of those that are closed and held by others */
+unsigned int vms_alive(void);
 /* The guest executes @op, DSB and ISB, and leaves again. */
 void vm_exec(struct vm *vm, enum guest_op op, u16 asid, u64 va);
 /* VMs that come and go, each of which shows its VMID by a TLBI */

@@ -55,9 +55,13 @@ static void only_vfio_holds(struct vsmmu *v)
 {
 	struct guest *g = v->g;
 	struct vm vm[CROWD];
-	unsigned int i;
+	unsigned int i, vms;
 
+	vms = vms_alive();
 	vm_close(&g->vm);
+	/* A bind that the base refuses takes the reference that the first one has */
+	check(vms_alive() == vms - !e2e.patched,
+	      "its VM is closed: %u VMs, of %u", vms_alive(), vms);
 	for (i = 0; i < CROWD; i++) {
 		vm_create(&vm[i], g->mem, PAGE);
 		vm_exec(&vm[i], GUEST_NOP, 0, 0);
