@@ -4,6 +4,7 @@
 #define E2E_LIB_E2E_H
 
 #include "boot.h"
+#include "dice.h"
 #include "el2.h"
 #include "guest.h"
 #include "hammer.h"

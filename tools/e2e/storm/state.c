@@ -26,17 +26,12 @@ static const char *const bad_names[] = {
 
 void dice_init(struct actor *a, unsigned int num)
 {
-	a->dice = ((u64)e2e.seed << 8 | num) * 0x9e3779b97f4a7c15ull + 1;
-	roll(a, 2);
+	dice_seed(&a->dice, (u64)e2e.seed << 8 | num);
 }
 
-/* xorshift64* */
 u32 roll(struct actor *a, u32 sides)
 {
-	a->dice ^= a->dice >> 12;
-	a->dice ^= a->dice << 25;
-	a->dice ^= a->dice >> 27;
-	return (a->dice * 0x2545f4914f6cdd1dull >> 32) % sides;
+	return dice_roll(&a->dice, sides);
 }
 
 void step(struct actor *a, const char *what, int x, int y)
