@@ -75,7 +75,7 @@ static void read_cache(struct slabs *s, const char *cache)
 	while (fgets(line, sizeof(line), f)) {
 		must(s->num < MAX_SITES, "room for all who allocate");
 		site = &s->site[s->num];
-		if (sscanf(line, "%lu ", &site->objects) != 1)
+		if (sscanf(line, "%lu %47[^+ ]", &site->objects, site->by) != 2)
 			continue;
 		snprintf(site->cache, sizeof(site->cache), "%s", cache);
 		if (!read_callers(f, site))
@@ -156,5 +156,54 @@ bool slabs_no_more(const struct slabs *was)
 	if (is.total <= was->total)
 		return true;
 	tell_more(was, &is);
+	return false;
+}
+
+static bool has_word(const char *name, const char *const *words)
+{
+	while (*words && !strstr(name, *words))
+		words++;
+	return *words;
+}
+
+static unsigned long objects_by(const struct slabs *s, const char *name)
+{
+	unsigned long objects = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->num; i++)
+		if (!strcmp(s->site[i].by, name))
+			objects += s->site[i].objects;
+	return objects;
+}
+
+static const char *more_by(const struct slabs *was, const struct slabs *is,
+			   const char *const *words)
+{
+	unsigned int i;
+
+	for (i = 0; i < is->num; i++) {
+		const char *name = is->site[i].by;
+
+		if (has_word(name, words) && objects_by(is, name) > objects_by(was, name))
+			return name;
+	}
+	return NULL;
+}
+
+bool slabs_no_more_by(const struct slabs *was, const char *const *words)
+{
+	static struct slabs is;
+	const char *name = NULL;
+	unsigned int tick;
+
+	for (tick = 0; tick < STILL; tick++) {
+		read_all(&is);
+		name = more_by(was, &is, words);
+		if (!name)
+			return true;
+		usleep(TICK_US);
+	}
+	note("%lu objects by %s, were %lu", objects_by(&is, name), name, objects_by(was, name));
 	return false;
 }
