@@ -181,6 +181,12 @@ vmm-qtest: ## run QEMU's own tests of what patches/qemu change
 soak: kernel qemu ## run storms for MINUTES=30, each with another seed
 	@scripts/suite soak tools/e2e/soak -m $(or $(MINUTES),30)
 
+.PHONY: fuzz
+fuzz: kernel-debug qemu ## call iommufd, VFIO and KVM at random for MINUTES=10, with KASAN and lockdep
+	@scripts/suite fuzz tools/e2e/soak -e fuzz -m $(or $(MINUTES),10) -- -b $b \
+		-M tools/e2e/matrix-fuzz -T 900 \
+		-k $b/arm64-debug/arch/arm64/boot/Image -o $b/$@ -a 'e2e.slow=10 e2e.ops=19200'
+
 .PHONY: soak-kunit
 soak-kunit: tree qemu ## run random sequences in KUnit for MINUTES=30, from another seed
 	@scripts/kunit arm64 build
