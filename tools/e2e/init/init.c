@@ -167,10 +167,12 @@ static void find_leaks(void)
 			perror("# " KMEMLEAK);
 	}
 	f = fopen(KMEMLEAK, "r");
-	while (f && fgets(line, sizeof(line), f))
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f))
 		printf("# %s", line);
-	if (f)
-		fclose(f);
+	fclose(f);
+	printf("# kmemleak has looked\n");
 }
 
 static void run_test(void)

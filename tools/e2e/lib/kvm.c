@@ -217,10 +217,10 @@ unsigned int vms_alive(void)
 	unsigned int vms = 0;
 	struct dirent *ent;
 
+	must(dir, "KVM's debugfs");
 	/* A VM's is called by the numbers of a process and of a file */
-	while (dir && (ent = readdir(dir)))
+	while ((ent = readdir(dir)))
 		vms += isdigit(ent->d_name[0]) != 0;
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return vms;
 }
