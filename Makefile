@@ -43,7 +43,7 @@ check: ## everything that CI runs; ends with the totals
 	@scripts/check
 
 .PHONY: vmm
-vmm: kernel kernel-base qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
+vmm: kernel kernel-base kernel-64k qemu ## run QEMU with a Linux guest inside the host, and count what an unmap costs
 	@scripts/deps ninja-build pkgconf python3-pip python3-venv
 	@scripts/suite vmm-all scripts/vmm
 	@scripts/vmm-table
@@ -97,10 +97,10 @@ kernel-modules kernel-kcsan: kernel-%: tree
 	@scripts/kernel linux arm64-$* $(arm64_config) tools/configs/$*.config
 
 # With the KUnit suites, so that one build is for both
-.PHONY: kernel-debug
-kernel-debug: tree
-	@scripts/kernel linux arm64-debug $(arm64_config) $(wildcard kunit/arm64*.kunitconfig) \
-		tools/configs/debug.config
+.PHONY: kernel-debug kernel-64k
+kernel-debug kernel-64k: kernel-%: tree
+	@scripts/kernel linux arm64-$* $(arm64_config) $(wildcard kunit/arm64*.kunitconfig) \
+		tools/configs/$*.config
 
 # KCSAN watches one access in so many. Let it watch where VMIDs, PASIDs and page tables
 # are handled.
@@ -156,6 +156,10 @@ e2e-debug: kernel-debug qemu ## run it with KASAN, UBSAN, lockdep and kmemleak
 .PHONY: kunit-debug
 kunit-debug: kernel-debug qemu ## run the KUnit suites with KASAN, UBSAN and lockdep
 	@scripts/suite $@ scripts/kunit debug run
+
+.PHONY: kunit-64k
+kunit-64k: kernel-64k qemu ## run the KUnit suites on a kernel with 64 KB pages
+	@scripts/suite $@ scripts/kunit 64k run
 
 .PHONY: storm-kcsan
 storm-kcsan: kernel-kcsan qemu ## run storms with KCSAN
