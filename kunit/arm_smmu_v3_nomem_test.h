@@ -13,6 +13,8 @@
 
 #if !defined(MODULE) && IS_ENABLED(CONFIG_FAILSLAB) && \
 	IS_ENABLED(CONFIG_FUNCTION_ERROR_INJECTION)
+#define NOMEM_AVAILABLE	1
+
 static struct task_struct *nomem_task;
 static unsigned int nomem_after, nomem_failed;
 
@@ -67,6 +69,8 @@ static unsigned int nomem_stop(void)
 	return nomem_failed;
 }
 #else
+#define NOMEM_AVAILABLE	0
+
 static void nomem_init(struct kunit *test)
 {
 	kunit_skip(test, "needs FAILSLAB and FUNCTION_ERROR_INJECTION");
