@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check [-sbcikm] [-e TEXT] [-x TEXT] [-l TEXT] [-S STEPS] NAME DIR: what a run of the VMM test has
- * shown in the files below DIR (run.h), as a KTAP subtest; with lines "# row ..." and "# read ..."
- * for the tables.
+ * check [-sbcikm] [-n MAX] [-e TEXT] [-x TEXT] [-l TEXT] [-S STEPS] NAME DIR: what a run of the VMM
+ * test has shown in the files below DIR (run.h), as a KTAP subtest; with lines "# row ...",
+ * "# unmap ...", "# read ..." and "# cost ..." for the tables.
  *
  *	-s	the VMM must get the VM's VMID for the device
  *	-b	and the guest's broadcasts must reach it
@@ -10,6 +10,7 @@
  *	-i	the guest must see IDR0.BTM
  *	-m	a second virtual SMMU must not get the VMID, which the first one has
  *	-k	the VMM must be killed, and not be started again
+ *	-n MAX	nothing is traced inside the host; an unmap must not take more instructions
  *	-e TEXT	it is no VMM but the example of Documentation/uapi.rst, and must print this
  *	-x TEXT	the VMM must not start, and say this
  *	-l TEXT	a line of the console must have this
@@ -38,6 +39,7 @@
  * @idr: -i
  * @mixed: -m
  * @killed: -k
+ * @insns: -n, 0 if it is traced
  * @example: -e
  * @refusal: -x
  * @text: -l
@@ -45,6 +47,7 @@
  */
 struct expected {
 	bool share, btm, quiet, idr, mixed, killed;
+	unsigned long insns;
 	const char *example, *refusal, *text;
 	char *steps;
 };
@@ -198,10 +201,8 @@ static void judge_vmids(const struct run *r, bool share, bool mixed)
 	result(r->kvm.n && r->smmu.n && ok, "vmid: devices run under %s, VMs under %s", smmu, kvm);
 }
 
-static void judge_unmaps(const struct run *r, const struct expected *e)
+static void judge_dma(const struct run *r, const struct expected *e)
 {
-	const struct window *w = &r->window[VMM_UNMAP];
-
 	result(r->done, "guest: its driver comes to the end");
 	result(r->unmaps && !r->lost, "guest: %lu of %lu DMA writes lost", r->lost, r->unmaps);
 	result(r->stale_of && !r->stale, "guest: %lu of %lu DMA writes after an unmap stale",
@@ -209,6 +210,12 @@ static void judge_unmaps(const struct run *r, const struct expected *e)
 	result(r->before && r->cleared, "guest: a PTE without an invalidation stays cached");
 	result(r->after == !e->btm, "guest: its TLBI %s the device",
 	       e->btm ? "reaches" : "does not reach");
+}
+
+static void judge_unmaps(const struct run *r, const struct expected *e)
+{
+	const struct window *w = &r->window[VMM_UNMAP];
+
 	result(!!(r->idr0 & IDR0_BTM) == e->idr, "idr0: %#lx of the virtual SMMU has BTM %d",
 	       r->idr0, e->idr);
 	if (e->quiet) {
@@ -220,6 +227,14 @@ static void judge_unmaps(const struct run *r, const struct expected *e)
 		       w->host_commands >= 2 * w->times,
 		       "unmap: by command, %lu of the guest", w->commands);
 	}
+}
+
+static void judge_insns(const char *name, const struct run *r, unsigned long max)
+{
+	unsigned long unmap = r->window[VMM_UNMAP].insns, read = r->window[VMM_READ].insns;
+
+	result(unmap && unmap <= max, "unmap: %lu instructions, at most %lu", unmap, max);
+	printf("# cost %-12s | %7lu | %7lu\n", name, unmap, read);
 }
 
 static double each(const struct window *w, unsigned long n)
@@ -261,8 +276,13 @@ static void judge_guest(const char *name, const char *dir, const struct expected
 		judge_steps(r, e->steps);
 	judge_disks(dir);
 	if (unmaps) {
-		judge_unmaps(r, e);
+		judge_dma(r, e);
 		judge_vmids(r, e->share, e->mixed);
+	}
+	if (e->insns) {
+		judge_insns(name, r, e->insns);
+	} else if (unmaps) {
+		judge_unmaps(r, e);
 		row(name, r);
 	}
 	costs(name, "unmap", &r->window[VMM_UNMAP]);
@@ -274,13 +294,15 @@ static bool read_options(int argc, char **argv, struct expected *e)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "sbcikme:x:l:S:")) != -1) {
+	while ((opt = getopt(argc, argv, "sbcikmn:e:x:l:S:")) != -1) {
 		e->share |= opt == 's';
 		e->btm |= opt == 'b';
 		e->quiet |= opt == 'c';
 		e->idr |= opt == 'i';
 		e->mixed |= opt == 'm';
 		e->killed |= opt == 'k';
+		if (opt == 'n')
+			e->insns = strtoul(optarg, NULL, 0);
 		if (opt == 'e')
 			e->example = optarg;
 		if (opt == 'x')
@@ -302,7 +324,7 @@ int main(int argc, char **argv)
 	static struct run r;
 
 	if (!read_options(argc, argv, &e)) {
-		fprintf(stderr, "usage: %s [-sbcikm] [-e|-x|-l TEXT] [-S STEPS] NAME DIR\n",
+		fprintf(stderr, "usage: %s [-sbcikm] [-n MAX] [-exl TEXT] [-S STEPS] NAME DIR\n",
 			argv[0]);
 		return 2;
 	}

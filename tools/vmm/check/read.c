@@ -226,6 +226,21 @@ void read_console(const char *dir, const char *refusal, const char *text, struct
 	fclose(f);
 }
 
+/* The first of two in a window begins; what has moved to another CPU meanwhile is left out */
+static void count_insns(const struct ev *e, struct window *w)
+{
+	unsigned long n = e->val - w->insns_at;
+
+	if (!w->insns_at) {
+		w->insns_at = e->val;
+		w->insns_cpu = e->cpu;
+		return;
+	}
+	w->insns_at = 0;
+	if (e->cpu == w->insns_cpu && (!w->insns || n < w->insns))
+		w->insns = n;
+}
+
 static void read_event(const struct ev *e, struct run *r)
 {
 	unsigned int no = e->mark & 0xff;
@@ -248,6 +263,9 @@ static void read_event(const struct ev *e, struct run *r)
 		break;
 	case EV_MMIO:
 		w->host_writes++;
+		break;
+	case EV_INSNS:
+		count_insns(e, w);
 		break;
 	case EV_XLATE:
 		if (e->val == BOTH_STAGES && e->iova >= MSI_BASE &&

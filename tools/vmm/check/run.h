@@ -39,12 +39,18 @@ struct vmids {
  * @host_writes: to its registers
  * @tlbis: by the guest's CPUs
  * @tlbi: name of the last of them
+ * @insns: instructions of the CPU, the host's in between among them: of the cheapest time, 0 if
+ *	they were not counted
+ * @insns_cpu: the CPU of the host that was the guest's when such a time began
+ * @insns_at: how many that one had executed
  */
 struct window {
 	unsigned long times, exits, writes, reads, commands, ioctls;
 	unsigned long irq, wfx, dabt, sysreg, other;
 	unsigned long host_commands, host_writes, tlbis;
 	char tlbi[24];
+	unsigned long insns, insns_at;
+	unsigned int insns_cpu;
 };
 
 /**

@@ -45,8 +45,12 @@ static DEFINE_MUTEX(td_lock);
 
 static void mark(struct td *td, u8 window)
 {
+	if (window == VMM_NONE)
+		VMM_COUNT();
 	writel(VMM_MARK(window), td->bar + TD_LEN);
 	pci_write_config_byte(td->pdev, PCI_INTERRUPT_LINE, window);
+	if (window != VMM_NONE)
+		VMM_COUNT();
 }
 
 /* The device writes one word; returns whether it has landed in the page. */

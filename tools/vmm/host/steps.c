@@ -309,7 +309,8 @@ void run_steps(struct vm *of, unsigned int n, char *text, unsigned int seconds)
 		end_all();
 		return;
 	}
-	count_exits();
+	if (param("vmm.trace=", 1))
+		count_exits();
 	while ((one = strsep(&text, ","))) {
 		if (*one)
 			do_step(one);
