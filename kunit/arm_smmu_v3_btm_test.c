@@ -22,7 +22,13 @@
 #include "arm-smmu-v3.h"
 
 #define BT_SID		3
-#define BT_LOG		1024
+#define BT_LOG		(2 * MAX_DVM_OPS)
+/* What a last-level entry of the SMMU's tables maps at most */
+#if PUD_SHIFT <= 30
+#define BT_BLOCK	PUD_SIZE
+#else
+#define BT_BLOCK	PMD_SIZE
+#endif
 #define BT_STEPS	96
 #define BT_ROUNDS	1500
 #define BT_SMMUS	2
@@ -284,7 +290,7 @@ static void bt_request(struct bt *t, const struct bt_req *r)
 
 static void bt_random(struct rnd_state *rnd, struct bt_req *r)
 {
-	static const u64 strides[] = { PAGE_SIZE, PMD_SIZE, PUD_SIZE };
+	static const u64 strides[] = { PAGE_SIZE, PMD_SIZE, BT_BLOCK };
 
 	r->asid = prandom_u32_state(rnd);
 	r->leaf = prandom_u32_state(rnd) & 1;
@@ -382,7 +388,7 @@ static const struct bt_limit {
 	{ MAX_DVM_OPS, PAGE_SIZE, false, true },
 	{ MAX_DVM_OPS - 1, PMD_SIZE, false, false },
 	{ MAX_DVM_OPS, PMD_SIZE, false, true },
-	{ 3, PUD_SIZE, false, false },
+	{ 3, BT_BLOCK, false, false },
 	{ 0, PAGE_SIZE, true, true },
 	{ 1, PAGE_SIZE, true, false },
 	{ MAX_DVM_OPS, PAGE_SIZE, true, false },
@@ -834,7 +840,7 @@ static int bt_init(struct kunit *test)
 	smmu->asid_bits = 16;
 	xa_init_flags(&smmu->asid_xa, XA_FLAGS_ALLOC1);
 	smmu->oas = 48;
-	smmu->pgsize_bitmap = PAGE_SIZE | PMD_SIZE | PUD_SIZE;
+	smmu->pgsize_bitmap = PAGE_SIZE | PMD_SIZE | BT_BLOCK;
 	smmu->strtab_cfg.linear.table = t->ste;
 	mutex_init(&smmu->streams_mutex);
 	kunit_activate_static_stub(test, __arm_smmu_cmdq_issue_cmdlist,
