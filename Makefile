@@ -200,6 +200,11 @@ soak-kunit: tree qemu ## run random sequences in KUnit for MINUTES=30, from anot
 mutants: tree qemu ## break the series in many small ways, or MUTANTS="name", and see which suite notices
 	@scripts/mutants $(MUTANTS)
 
+.PHONY: coverage
+coverage: tree qemu ## which lines of the series do the suites reach, counted by gcov
+	@scripts/suite $@ scripts/coverage
+	@sed -n 's/^# //p' $b/results/$@.ktap
+
 .PHONY: corners
 corners: tree ## compile what the series touches in every CORNERS="configuration", W=1, gcc and clang
 	@scripts/deps gcc-riscv64-linux-gnu clang-19 lld-19 llvm-19

@@ -8,6 +8,7 @@ splats='BUG:|WARNING:|KASAN:|UBSAN:|ODEBUG:|suspicious RCU usage|inconsistent lo
 splats+='|possible (recursive|circular) locking|(list_add|list_del) corruption|refcount_t:'
 splats+='|locking correctness validator|suspected memory leaks|kmemleak: Cannot'
 
+# More arguments for QEMU
 initrd=()
 
 # qemu KERNEL SECONDS MEMORY WORD...: boot build/KERNEL with more words for it

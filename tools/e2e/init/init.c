@@ -8,6 +8,7 @@
  *	e2e.seed=N
  *	e2e.ops=N
  *	e2e.slow=N		N times as long for each case, as on a debug kernel
+ *	e2e.gcov=DIR		where gcov's counts go, outside
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <sys/wait.h>
 
 #include "e2e.h"
+#include "gcov.h"
 #include "host.h"
 
 #define CASE_TIMEOUT	60	/* seconds; TCG on a busy machine is slow */
@@ -205,6 +207,8 @@ int main(void)
 	if (*cmdline_get("e2e.cases"))
 		run_test();
 	find_leaks();
+	if (*cmdline_get("e2e.gcov"))
+		gcov_save(cmdline_get("e2e.gcov"));
 
 	fflush(stdout);
 	sync();
