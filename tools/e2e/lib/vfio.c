@@ -217,6 +217,12 @@ static void map_bar(struct dev *d)
 	must(d->bar != MAP_FAILED, "mmap of BAR 0");
 }
 
+void dev_enable(struct dev *d)
+{
+	enable(d);
+	map_bar(d);
+}
+
 int dev_bind(struct dev *d, int iommufd)
 {
 	struct vfio_device_bind_iommufd bind = {
@@ -238,8 +244,7 @@ void dev_open(struct dev *d, int iommufd, struct vm *vm)
 	if (vm)
 		vm_add_file(vm, d->fd);
 	must(!dev_bind(d, iommufd), "%s: bind", d->bdf);
-	enable(d);
-	map_bar(d);
+	dev_enable(d);
 }
 
 void dev_drop(struct dev *d)

@@ -62,6 +62,8 @@ int dev_reset(struct dev *d);
 /* The parts of dev_open() that another case tries by themselves */
 int dev_file_open(const struct dev *d);
 int dev_bind(struct dev *d, int iommufd);
+void dev_enable(struct dev *d);
+/* 0 or -errno */
 int dev_attach(struct dev *d, u32 pt);
 /* Both functions of one device. The first call is for the group, the second adds one */
 int pair_attach(struct dev *a, struct dev *b, u32 pt);

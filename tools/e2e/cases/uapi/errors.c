@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "case.h"
@@ -103,6 +104,24 @@ static void listens(int fd, struct dev *d)
 	      info.flags, btm);
 }
 
+/* The answer to an attach does not fit into read-only memory: it is undone */
+static void read_only_attach(int fd, struct dev *d, u32 ioas)
+{
+	int pt = hwpt_alloc(fd, d->id, ioas, 0), ret;
+	struct vfio_device_attach_iommufd_pt *cmd;
+
+	must(pt > 0, "page table");
+	cmd = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(cmd != MAP_FAILED, "memory");
+	cmd->argsz = sizeof(*cmd);
+	cmd->pt_id = pt;
+	must(!mprotect(cmd, PAGE, PROT_READ), "mprotect");
+	ret = ioctl(d->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, cmd) < 0 ? -errno : 0;
+	check(ret == -EFAULT, "read-only answer to an attach: %d, expected %d", ret, -EFAULT);
+	check(!iommufd_destroy(fd, pt), "the page table is not in use");
+	munmap(cmd, PAGE);
+}
+
 static void without_vm(void)
 {
 	static const struct request requests[] = {
@@ -142,6 +161,7 @@ static void without_vm(void)
 	if (e2e.patched)
 		check(ret == -EFAULT, "no memory there: %d, expected %d", ret,
 		      -EFAULT);
+	read_only_attach(fd, d, g.ioas);
 	dev_close(d);
 	close(fd);
 }
