@@ -43,5 +43,5 @@ void check_boot(struct run *r)
 
 	check_ptm(r, &s);
 	refused -= refused_by_cases(r);
-	rule(r, !refused, "boot: no access was refused (%zu were)", refused);
+	rule(r, !refused, "boot: no access was refused unasked (%zu were)", refused);
 }

@@ -48,7 +48,7 @@ struct run;
  * @steps: its steps, up to one without a name
  * @needs: NEEDS_... bits
  * @devices: how many test devices it needs
- * @refuses: it makes the SMMU refuse accesses, and counts them itself
+ * @refuses: it makes the SMMU refuse accesses: its own rules look at them (EV_FAULT)
  * @compared: the commands of its steps have to be the unpatched kernel's
  * @replaces: if @compared, steps in which a page table is replaced, which may take
  *            fewer writes, up to STEP_DONE
