@@ -173,8 +173,8 @@ storm-vmm: kernel kernel-base qemu ## I/O of a guest for MINUTES=5 with resets, 
 	@VMM_SECONDS=$$((60 * $(or $(MINUTES),5))) scripts/suite storm-vmm scripts/vmm storm
 
 .PHONY: peers
-peers: kernel kernel-base qemu ## run the kernel's selftests of KVM, VFIO and iommufd on both kernels, on three hosts
-	@scripts/suite $@ scripts/selftests vhe nvhe vm
+peers: kernel kernel-base qemu ## run the kernel's selftests of KVM, VFIO and iommufd on both kernels, on four hosts
+	@scripts/suite $@ scripts/selftests vhe nvhe vm driver
 
 .PHONY: vmm-qtest
 vmm-qtest: ## run QEMU's own tests of what patches/qemu change
