@@ -280,13 +280,17 @@ suite-vmid-race: tree
 suite-model:
 	@scripts/suite model tools/model/run
 
-.PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules suite-other-base
+.PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules suite-other-base \
+	suite-fuzz
 suite-e2e: kernel kernel-base qemu
 	@scripts/suite e2e tools/e2e/run -b $b
 suite-vmm: kernel kernel-base qemu
 	@scripts/suite vmm scripts/vmm btm btm-asked example-base example
 suite-selftests: kernel kernel-base qemu
 	@scripts/suite selftests scripts/selftests iommufd short
+suite-fuzz: kernel qemu
+	@scripts/suite fuzz tools/e2e/run -b $b -t patched -M tools/e2e/matrix-fuzz \
+		-a e2e.ops=14400 -o $b/fuzz-short fuzz
 suite-bisect: tree
 	@scripts/suite bisect scripts/bisect
 suite-modules: modules qemu
@@ -294,5 +298,5 @@ suite-modules: modules qemu
 		vhe-btm:same-vmid,modules suites
 # The other base, from the main one
 suite-other-base: tree
-	@BASE=7.2 scripts/fetch-kernel
+	@env -u KTREE BASE=7.2 scripts/fetch-kernel
 	@scripts/suite other-base env BASE=7.2 scripts/other-base

@@ -8,7 +8,7 @@ suites()
 	local file
 
 	{
-		sed -n 's/^suites=(\(.*\))$/\1/p' "$top/scripts/check" | tr ' ' '\n'
+		sed -n 's/^suites+\?=(\(.*\))$/\1/p' "$top/scripts/check" | tr ' ' '\n'
 		for file in "$results"/*.ktap; do
 			[ ! -f "$file" ] || basename "$file" .ktap
 		done
