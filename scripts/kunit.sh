@@ -17,7 +17,7 @@ qemu()
 	local image=$build/$1/arch/arm64/boot/Image limit=$2 memory=$3
 	shift 3
 
-	timeout "$limit" "$build/bin/qemu-system-aarch64" \
+	timeout --foreground "$limit" "$build/bin/qemu-system-aarch64" \
 		-M virt,virtualization=on,gic-version=3,iommu=smmuv3 \
 		-cpu max,pauth-impdef=on -smp 2 -m "$memory" -nographic -nic none -no-reboot \
 		-kernel "$image" "${initrd[@]}" \
