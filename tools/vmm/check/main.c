@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check [-sbcikm] [-n MAX] [-e TEXT] [-x TEXT] [-l TEXT] [-S STEPS] NAME DIR: what a run of the VMM
- * test has shown in the files below DIR (run.h), as a KTAP subtest; with lines "# row ...",
+ * check [-sbcikm] [-n MIN:MAX] [-e TEXT] [-x TEXT] [-l TEXT] [-S STEPS] NAME DIR: what a run of the
+ * VMM test has shown in the files below DIR (run.h), as a KTAP subtest; with lines "# row ...",
  * "# unmap ...", "# read ..." and "# cost ..." for the tables.
  *
  *	-s	the VMM must get the VM's VMID for the device
@@ -10,7 +10,7 @@
  *	-i	the guest must see IDR0.BTM
  *	-m	a second virtual SMMU must not get the VMID, which the first one has
  *	-k	the VMM must be killed, and not be started again
- *	-n MAX	nothing is traced inside the host; an unmap must not take more instructions
+ *	-n MIN:MAX	nothing is traced inside the host; so many instructions for an unmap
  *	-e TEXT	it is no VMM but the example of Documentation/uapi.rst, and must print this
  *	-x TEXT	the VMM must not start, and say this
  *	-l TEXT	a line of the console must have this
@@ -39,7 +39,8 @@
  * @idr: -i
  * @mixed: -m
  * @killed: -k
- * @insns: -n, 0 if it is traced
+ * @min: -n
+ * @max: -n, 0 if it is traced
  * @example: -e
  * @refusal: -x
  * @text: -l
@@ -47,7 +48,7 @@
  */
 struct expected {
 	bool share, btm, quiet, idr, mixed, killed;
-	unsigned long insns;
+	unsigned long min, max;
 	const char *example, *refusal, *text;
 	char *steps;
 };
@@ -229,11 +230,14 @@ static void judge_unmaps(const struct run *r, const struct expected *e)
 	}
 }
 
-static void judge_insns(const char *name, const struct run *r, unsigned long max)
+/* A read of the disk has an unmap in it */
+static void judge_insns(const char *name, const struct run *r, const struct expected *e)
 {
 	unsigned long unmap = r->window[VMM_UNMAP].insns, read = r->window[VMM_READ].insns;
 
-	result(unmap && unmap <= max, "unmap: %lu instructions, at most %lu", unmap, max);
+	result(unmap >= e->min && unmap <= e->max, "unmap: %lu instructions, %lu to %lu", unmap,
+	       e->min, e->max);
+	result(read > unmap, "read: %lu instructions", read);
 	printf("# cost %-12s | %7lu | %7lu\n", name, unmap, read);
 }
 
@@ -279,8 +283,8 @@ static void judge_guest(const char *name, const char *dir, const struct expected
 		judge_dma(r, e);
 		judge_vmids(r, e->share, e->mixed);
 	}
-	if (e->insns) {
-		judge_insns(name, r, e->insns);
+	if (e->max) {
+		judge_insns(name, r, e);
 	} else if (unmaps) {
 		judge_unmaps(r, e);
 		row(name, r);
@@ -301,8 +305,8 @@ static bool read_options(int argc, char **argv, struct expected *e)
 		e->idr |= opt == 'i';
 		e->mixed |= opt == 'm';
 		e->killed |= opt == 'k';
-		if (opt == 'n')
-			e->insns = strtoul(optarg, NULL, 0);
+		if (opt == 'n' && sscanf(optarg, "%lu:%lu", &e->min, &e->max) != 2)
+			return false;
 		if (opt == 'e')
 			e->example = optarg;
 		if (opt == 'x')
@@ -324,7 +328,8 @@ int main(int argc, char **argv)
 	static struct run r;
 
 	if (!read_options(argc, argv, &e)) {
-		fprintf(stderr, "usage: %s [-sbcikm] [-n MAX] [-exl TEXT] [-S STEPS] NAME DIR\n",
+		fprintf(stderr,
+			"usage: %s [-sbcikm] [-n MIN:MAX] [-e|-x|-l TEXT] [-S STEPS] NAME DIR\n",
 			argv[0]);
 		return 2;
 	}

@@ -226,7 +226,7 @@ void read_console(const char *dir, const char *refusal, const char *text, struct
 	fclose(f);
 }
 
-/* The first of two in a window begins; what has moved to another CPU meanwhile is left out */
+/* The first of two in a window begins. The VMM is kept on one CPU. */
 static void count_insns(const struct ev *e, struct window *w)
 {
 	unsigned long n = e->val - w->insns_at;

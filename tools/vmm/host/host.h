@@ -6,7 +6,7 @@
  *	vmm.churn=1	and go on doing so all the time
  *	vmm.do=STEPS	what happens, see steps.c
  *	vmm.limit=N	seconds until the VMMs are killed
- *	vmm.trace=0	KVM's exits are not traced
+ *	vmm.trace=0	KVM's exits are not traced, and all threads of a VMM are on one CPU
  *	vmm.seed=N	of what happens at random
  */
 #ifndef VMM_HOST_H

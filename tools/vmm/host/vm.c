@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,17 @@ static void read_args(char *text, char **args)
 	args[n] = NULL;
 }
 
+/* Whose instructions are counted, and all of them */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		say_error("sched_setaffinity");
+}
+
 static void __attribute__((noreturn)) exec_vmm(const struct vm *vm, unsigned int limit, int in,
 					       int out)
 {
@@ -52,6 +64,8 @@ static void __attribute__((noreturn)) exec_vmm(const struct vm *vm, unsigned int
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL);
+	if (!param("vmm.trace=", 1))
+		stay_on_one_cpu();
 	alarm(limit);	/* survives the exec */
 	if (!access(PRELOAD, F_OK))
 		setenv("LD_PRELOAD", PRELOAD, 1);
