@@ -56,7 +56,7 @@ static struct window *window_of(const char *line, struct run *r)
 /* What the VMM has traced */
 static void read_window(const char *line, struct window *w)
 {
-	unsigned long vm = 0, device = 0;
+	unsigned long device = 0;
 
 	field(line, "times", &w->times);
 	field(line, "exits", &w->exits);
@@ -64,9 +64,9 @@ static void read_window(const char *line, struct window *w)
 	field(line, "reads", &w->reads);
 	field(line, "commands", &w->commands);
 	field(line, "ioctls", &w->ioctls);
-	field(line, "ioctls-vm", &vm);
+	field(line, "ioctls-vm", &w->vm_ioctls);
 	field(line, "ioctls-device", &device);
-	w->ioctls += vm + device;
+	w->ioctls += w->vm_ioctls + device;
 }
 
 /* What KVM has traced */

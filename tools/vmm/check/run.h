@@ -30,6 +30,7 @@ struct vmids {
  * @reads: of the virtual SMMU's registers
  * @commands: to the virtual SMMU
  * @ioctls: of the VMM but KVM_RUN: invalidations, others of the VM and of its devices
+ * @vm_ioctls: those of the VM among them: an interrupt of the console, which may come at any time
  * @irq: exits of the guest because of an interrupt of the host's
  * @wfx: because it waits
  * @dabt: because of an access to what is no memory
@@ -45,7 +46,7 @@ struct vmids {
  * @insns_at: how many that one had executed
  */
 struct window {
-	unsigned long times, exits, writes, reads, commands, ioctls;
+	unsigned long times, exits, writes, reads, commands, ioctls, vm_ioctls;
 	unsigned long irq, wfx, dabt, sysreg, other;
 	unsigned long host_commands, host_writes, tlbis;
 	char tlbi[24];
