@@ -202,8 +202,8 @@ mutants: tree qemu ## break the series in many small ways, or MUTANTS="name", an
 
 .PHONY: coverage
 coverage: tree qemu ## which lines of the series do the suites reach, counted by gcov
-	@scripts/suite $@ scripts/coverage
-	@sed -n 's/^# //p' $b/results/$@.ktap
+	@rc=0; scripts/suite $@ scripts/coverage || rc=$$?; \
+		sed -n 's/^# //p' $b/results/$@.ktap; exit $$rc
 
 .PHONY: corners
 corners: tree ## compile what the series touches in every CORNERS="configuration", W=1, gcc and clang
