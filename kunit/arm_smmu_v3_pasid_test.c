@@ -22,6 +22,7 @@
 #include <linux/sched/mm.h>
 
 #include "arm-smmu-v3.h"
+#include "arm-smmu-v3-ats-test.h"
 #include "arm-smmu-v3-nomem-test.h"
 
 #define PT_LOG 64
@@ -1096,29 +1097,6 @@ static void pt_mm_goes(struct kunit *test)
 	}
 }
 
-/* A device with ATS needs a PCI device; its entry in the array does not */
-static void pt_add_ats(struct kunit *test, struct iommu_domain *domain)
-{
-	struct arm_smmu_domain *d = to_smmu_domain(domain);
-	struct arm_smmu_invs *one = arm_smmu_invs_alloc(1), *more;
-	struct arm_smmu_invs *invs = rcu_dereference_protected(d->invs, true);
-
-	KUNIT_ASSERT_NOT_NULL(test, one);
-	one->inv[0] = (struct arm_smmu_inv){
-		.smmu = d->smmu,
-		.type = INV_TYPE_ATS,
-		.ssid = PT_PASID,
-		.size_opcode = CMDQ_OP_ATC_INV,
-		.nsize_opcode = CMDQ_OP_ATC_INV,
-	};
-	one->has_ats = true;
-	more = arm_smmu_invs_merge(invs, one);
-	kfree(one);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, more);
-	rcu_assign_pointer(d->invs, more);
-	kfree_rcu(invs, rcu);
-}
-
 /* The mm goes and the TLBI fails; the ATC_INV behind it, which does not, is no comfort */
 static void pt_mm_goes_ats(struct kunit *test)
 {
@@ -1132,7 +1110,7 @@ static void pt_mm_goes_ats(struct kunit *test)
 	domain = pt_sva_domain(test, mm);
 	asid = pt_asid(domain);
 	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
-	pt_add_ats(test, domain);
+	add_ats(test, domain, 0, PT_PASID);
 
 	t->nr_log = 0;
 	t->syncs = 0;

@@ -26,6 +26,7 @@
 #include <asm/tlbflush.h>
 
 #include "arm-smmu-v3.h"
+#include "arm-smmu-v3-ats-test.h"
 #include "arm-smmu-v3-nomem-test.h"
 
 #define SV_SID		3
@@ -147,7 +148,11 @@ static void sv_tlbi(const struct arm_smmu_inv *inv, unsigned long iova,
 	t->asid = inv->id;
 }
 
-static void sv_add_ats(struct kunit *test, struct iommu_domain *domain);
+static void sv_add_ats(struct kunit *test, struct iommu_domain *domain)
+{
+	add_ats(test, domain, SV_SID, SV_PASID);
+	to_smmu_domain(domain)->smmu->features |= ARM_SMMU_FEAT_ATS;
+}
 
 /* In place of arm_smmu_tlbi_sync() */
 static void sv_tlbi_sync(void)
@@ -330,32 +335,6 @@ static void sv_detach(struct kunit *test, ioasid_t pasid,
 		      struct iommu_domain *domain)
 {
 	sv_set(test, pasid, arm_smmu_ops.blocked_domain, domain);
-}
-
-/* A device with ATS needs a PCI device; its entry in the array does not */
-static void sv_add_ats(struct kunit *test, struct iommu_domain *domain)
-{
-	struct arm_smmu_domain *d = to_smmu_domain(domain);
-	struct arm_smmu_invs *one = arm_smmu_invs_alloc(1), *more;
-	struct arm_smmu_invs *invs = rcu_dereference_protected(d->invs, true);
-
-	KUNIT_ASSERT_NOT_NULL(test, one);
-	one->inv[0] = (struct arm_smmu_inv){
-		.smmu = d->smmu,
-		.type = INV_TYPE_ATS,
-		.id = SV_SID,
-		.ssid = SV_PASID,
-		.size_opcode = CMDQ_OP_ATC_INV,
-		.nsize_opcode = CMDQ_OP_ATC_INV,
-	};
-	one->has_ats = true;
-	more = arm_smmu_invs_merge(invs, one);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, more);
-	KUNIT_ASSERT_TRUE(test, more->has_ats);
-	rcu_assign_pointer(d->invs, more);
-	kfree_rcu(invs, rcu);
-	kfree(one);
-	d->smmu->features |= ARM_SMMU_FEAT_ATS;
 }
 
 static u64 sv_cd(struct sv *t, ioasid_t pasid)
