@@ -170,7 +170,7 @@ int arm_smmu_vmid_settle(struct arm_smmu_vmid *vmid)
  *
  * Context: may sleep; the caller holds arm_smmu_asid_lock, which keeps devices from
  *          being attached and detached.
- * Return: 0; -EBUSY if @vmid is a VM's, is dirty, or is known to hardware that takes
+ * Return: 0; -EBUSY if @vmid is a VM's, cannot be cleaned, or is known to hardware that takes
  *         commands from a guest directly, or if the SMMU carries out none; -ENOSPC if
  *         there is no other number; or -ENOMEM.
  */
