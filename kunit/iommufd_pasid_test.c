@@ -1025,6 +1025,42 @@ static void pasid_test_fault_reader(struct kunit *test)
 	expect_leaver_waits(test, true);
 }
 
+static int unbind_fn(void *data)
+{
+	struct leaver *l = data;
+
+	iommufd_device_unbind(l->t->idev[DEV_A]);
+	complete(&l->done);
+	return 0;
+}
+
+/* Who is alone in the group has no fault to wait for, whoever reads those of others */
+static void pasid_test_fault_alone(struct kunit *test)
+{
+	struct pasid_test *t = test->priv;
+	struct leaver l = { .t = t };
+	struct task_struct *task;
+	bool in_time = false;
+	unsigned int d;
+
+	for (d = DEV_B; d < NUM_DEVS; d++) {
+		iommufd_device_unbind(t->idev[d]);
+		t->idev[d] = NULL;
+	}
+	init_completion(&l.done);
+
+	mutex_lock(&t->fault->mutex);
+	task = kthread_run(unbind_fn, &l, "iommufd-unbind");
+	if (!IS_ERR(task))
+		in_time = wait_for_completion_timeout(&l.done, 5 * HZ);
+	mutex_unlock(&t->fault->mutex);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	if (!in_time)
+		wait_for_completion(&l.done);
+	KUNIT_EXPECT_TRUE(test, in_time);
+	t->idev[DEV_A] = NULL;
+}
+
 static void pasid_test_unbind(struct kunit *test)
 {
 	struct pasid_test *t = test->priv;
@@ -1455,6 +1491,7 @@ static struct kunit_case pasid_test_cases[] = {
 	KUNIT_CASE(pasid_test_fault_removed),
 	KUNIT_CASE(pasid_test_fault_late),
 	KUNIT_CASE(pasid_test_fault_reader),
+	KUNIT_CASE(pasid_test_fault_alone),
 	KUNIT_CASE(pasid_test_unbind),
 	KUNIT_CASE(pasid_test_noiommu),
 	KUNIT_CASE(pasid_test_fault_vf),
