@@ -1134,6 +1134,45 @@ static void pt_mm_goes_ats(struct kunit *test)
 	mmu_notifier_synchronize();
 }
 
+/* The mm goes when a detach has left the ASID dirty, and no CD is left to be written */
+static void pt_mm_goes_dirty(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	struct mm_struct *mm = mm_alloc();
+	struct iommu_domain *domain;
+	unsigned int i = 0;
+	u16 asid;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	mmgrab(mm);
+	domain = pt_sva_domain(test, mm);
+	asid = pt_asid(domain);
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
+	t->hangs_from = 1;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain, domain));
+	domain->ops->free(domain);
+	t->hangs_from = 0;
+	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
+
+	t->nr_log = 0;
+	mmput(mm);
+	pt_expect_tlbi(test, &i, asid);
+	pt_expect_cmd(test, &i, (struct pt_cmd){ .op = CMDQ_OP_CFGI_ALL });
+	pt_expect_sync(test, &i);
+	pt_expect_tlbi(test, &i, asid);
+	pt_expect_end(test, i);
+
+	domain = pt_new_domain(t);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	domain->ops->free(domain);
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	mmu_notifier_synchronize();
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), 1);
+	mmdrop(mm);
+}
+
 /* Of the CDs of an mm that goes, the first is not written; the second, which is, no comfort */
 static void pt_mm_goes_two(struct kunit *test)
 {
@@ -1406,6 +1445,7 @@ static struct kunit_case pt_cases[] = {
 	KUNIT_CASE(pt_mm_goes),
 	KUNIT_CASE(pt_mm_goes_ats),
 	KUNIT_CASE(pt_mm_goes_two),
+	KUNIT_CASE(pt_mm_goes_dirty),
 	KUNIT_CASE(pt_mm_stays),
 	KUNIT_CASE(pt_refuse),
 	KUNIT_CASE(pt_refuse_coherency),
