@@ -53,7 +53,7 @@ static void device_test_bind(struct kunit *test, struct kvm *kvm)
 	struct iommufd_device *idev;
 	u32 id;
 
-	idev = iommufd_device_bind(&t->ictx, t->dev, kvm, &t->cur_kvm, &id);
+	idev = iommufd_device_bind_kvm(&t->ictx, t->dev, kvm, &t->cur_kvm, &id);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, idev);
 	t->idev = idev;
 }
@@ -215,7 +215,7 @@ static void device_test_unbind_late(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, file);
 	*file = t->kvm;
-	idev = iommufd_device_bind(&t->ictx, t->dev, t->kvm, file, &id);
+	idev = iommufd_device_bind_kvm(&t->ictx, t->dev, t->kvm, file, &id);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, idev);
 	t->idev = idev;
 	KUNIT_ASSERT_TRUE(test, iommufd_lock_obj(&idev->obj));

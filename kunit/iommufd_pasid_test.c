@@ -280,7 +280,7 @@ static void pasid_test_bind(struct kunit *test, unsigned int d)
 		t->dev[d] = NULL;
 		KUNIT_FAIL_AND_ABORT(test, "no mock device");
 	}
-	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], NULL, NULL, &id);
+	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], &id);
 	if (IS_ERR(t->idev[d])) {
 		int rc = PTR_ERR(t->idev[d]);
 
@@ -565,7 +565,7 @@ static void pasid_test_no_pasid(struct kunit *test)
 
 	dev = iommufd_selftest_create_mock_dev(&t->ictx, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	idev = iommufd_device_bind(&t->ictx, dev, NULL, NULL, &dev_id);
+	idev = iommufd_device_bind(&t->ictx, dev, &dev_id);
 	if (IS_ERR(idev)) {
 		iommufd_selftest_destroy_mock_dev(dev);
 		KUNIT_FAIL_AND_ABORT(test, "bind: %pe", idev);
@@ -728,7 +728,7 @@ static void rebind(struct kunit *test, unsigned int d)
 	struct pasid_test *t = test->priv;
 	u32 id;
 
-	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], NULL, NULL, &id);
+	t->idev[d] = iommufd_device_bind(&t->ictx, t->dev[d], &id);
 	if (IS_ERR(t->idev[d])) {
 		int rc = PTR_ERR(t->idev[d]);
 
