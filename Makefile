@@ -282,8 +282,10 @@ suite-model:
 
 .PHONY: suite-e2e suite-vmm suite-selftests suite-bisect suite-modules suite-other-base \
 	suite-fuzz
+# On the other base there is no series smmu-guest, which the rows guest-... are for.
 suite-e2e: kernel kernel-base qemu
-	@scripts/suite e2e tools/e2e/run -b $b
+	@scripts/suite e2e tools/e2e/run -b $b \
+		$(if $(filter-out build,$b),$(shell sed -n '/^guest-/d; s/^\([a-z0-9-]\+\) *|.*/\1/p' tools/e2e/matrix))
 suite-vmm: kernel kernel-base qemu
 	@scripts/suite vmm scripts/vmm btm btm-asked example-base example
 suite-selftests: kernel kernel-base qemu
