@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host whose IOMMU is a virtio-iommu, which is told of mappings only if a device is attached. Two
- * threads: a device is attached to a page table while a mapping of this is removed; and two devices
- * come and go at once. Then the device has to reach what is mapped and nothing else. The unpatched
- * kernel is asked too, but not judged: it may be lucky.
+ * A host whose IOMMU is a virtio-iommu, which is told of mappings only if a device is
+ * attached. Two threads: a device is attached to a page table while a mapping of this is
+ * removed, or added; and two devices come and go at once. Then the device has to reach what is
+ * mapped and nothing else. The unpatched kernel is asked too, but not judged: it may be lucky.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 #define VIRTIO_RACE_STEPS(X)				\
 	X(STEP_VIRTIO_RACE_UNMAP,	0x01, "unmap")	\
 	X(STEP_VIRTIO_RACE_COUNT,	0x02, "count")	\
-	X(STEP_VIRTIO_RACE_AFTER,	0x03, "after")
+	X(STEP_VIRTIO_RACE_AFTER,	0x03, "after")	\
+	X(STEP_VIRTIO_RACE_MAP,		0x04, "map")
 
 E2E_CASE(virtio_race, 74, "virtio-race", VIRTIO_RACE_STEPS, .devices = 2, .refuses = true);
 
@@ -74,15 +75,30 @@ static bool hits(struct guest *g, struct dev *d, u64 iova, char page)
 static bool unmap_beside_attach(struct guest *g, struct dev *d, u32 hwpt)
 {
 	struct attacher a = { .d = d, .hwpt = hwpt, .rounds = 1, .stays = true };
-	bool refused;
+	bool ok;
 
-	if (ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_C, PAGE, LAST_IOVA))
-		return false;
+	must(!ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_C, PAGE, LAST_IOVA), "map");
 	attacher_start(&a);
 	usleep(rand() % 1000);
-	refused = !ioas_unmap(g->iommufd, g->ioas, LAST_IOVA, PAGE) && attacher_join(&a) &&
-		  hits(g, d, LAST_IOVA, '-');
-	return !dev_detach(d) && refused;
+	ok = !ioas_unmap(g->iommufd, g->ioas, LAST_IOVA, PAGE);
+	ok &= attacher_join(&a);
+	ok = ok && hits(g, d, LAST_IOVA, '-');
+	return !dev_detach(d) && ok;
+}
+
+static bool map_beside_attach(struct guest *g, struct dev *d, u32 hwpt)
+{
+	struct attacher a = { .d = d, .hwpt = hwpt, .rounds = 1, .stays = true };
+	bool ok;
+
+	attacher_start(&a);
+	usleep(rand() % 1000);
+	ok = !ioas_map(g->iommufd, g->ioas, g->mem + OFF_PAGE_C, PAGE, LAST_IOVA);
+	ok &= attacher_join(&a);
+	ok = ok && hits(g, d, LAST_IOVA, 'C');
+	ok &= !dev_detach(d);
+	must(!ioas_unmap(g->iommufd, g->ioas, LAST_IOVA, PAGE), "unmap");
+	return ok;
 }
 
 static void map_pages(struct guest *g)
@@ -107,7 +123,7 @@ void case_virtio_race(void)
 {
 	struct attacher both[2] = {};
 	int fd = iommufd_open(), hwpt;
-	unsigned int i, reached = 0;
+	unsigned int i, reached = 0, lost = 0;
 	struct guest g;
 	bool ok;
 
@@ -122,6 +138,11 @@ void case_virtio_race(void)
 	for (i = 0; i < UNMAPS; i++)
 		reached += !unmap_beside_attach(&g, &testdev[0], hwpt);
 	judge(!reached, "what is unmapped while a device is attached is out of reach", reached);
+
+	mark(STEP_VIRTIO_RACE_MAP);
+	for (i = 0; i < UNMAPS; i++)
+		lost += !map_beside_attach(&g, &testdev[0], hwpt);
+	judge(!lost, "what is mapped while a device is attached is in reach", lost);
 
 	mark(STEP_VIRTIO_RACE_COUNT);
 	for (i = 0; i < 2; i++) {
