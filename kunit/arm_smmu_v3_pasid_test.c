@@ -1031,6 +1031,24 @@ static struct iommu_domain *pt_sva_domain(struct kunit *test,
 	return domain;
 }
 
+/* Attach an mm, and detach it while the SMMU hangs: the ASID, which is left dirty */
+static u16 pt_leave_mm(struct kunit *test, struct mm_struct *mm)
+{
+	struct iommu_domain *domain = pt_sva_domain(test, mm);
+	struct pt_test *t = test->priv;
+	unsigned int asids = pt_count_asids();
+	u16 asid = pt_asid(domain);
+
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
+	t->hangs_from = 1;
+	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
+					arm_smmu_ops.blocked_domain, domain));
+	domain->ops->free(domain);
+	t->hangs_from = 0;
+	KUNIT_EXPECT_EQ(test, asids, pt_count_asids());
+	return asid;
+}
+
 /*
  * The mm goes while the device is attached. Of the commands one fails, or all from
  * it on: the CD and the TLBI, and then the two that make up for them.
@@ -1146,14 +1164,7 @@ static void pt_mm_goes_dirty(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, mm);
 	mmgrab(mm);
-	domain = pt_sva_domain(test, mm);
-	asid = pt_asid(domain);
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
-	t->hangs_from = 1;
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
-					arm_smmu_ops.blocked_domain, domain));
-	domain->ops->free(domain);
-	t->hangs_from = 0;
+	asid = pt_leave_mm(test, mm);
 	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
 
 	t->nr_log = 0;
@@ -1221,14 +1232,7 @@ static void pt_mm_stays(struct kunit *test)
 	}
 	mm = mm_alloc();
 	KUNIT_ASSERT_NOT_NULL(test, mm);
-	domain = pt_sva_domain(test, mm);
-	asid = pt_asid(domain);
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID, domain, NULL));
-	t->hangs_from = 1;
-	KUNIT_ASSERT_EQ(test, 0, pt_set(test, PT_PASID,
-					arm_smmu_ops.blocked_domain, domain));
-	domain->ops->free(domain);
-	t->hangs_from = 0;
+	asid = pt_leave_mm(test, mm);
 	KUNIT_EXPECT_EQ(test, asids + 1, pt_count_asids());
 
 	t->nr_unmapped = 0;
